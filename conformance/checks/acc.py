@@ -1,0 +1,270 @@
+"""ACC: only who may."""
+
+import re
+from typing import Any
+
+from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on
+from conformance.dialects.fields import shorten
+from conformance.events import Kind, Refusal
+from conformance.history import operations as ops
+from conformance.history.operations import Action, Awaited, ClosedBy, Credentials
+from conformance.story import Connection, Notice, Sighting
+
+_REFUSED_WITHOUT = {Credentials.NONE: "ACC-01"}
+_MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
+_SECRET = re.compile(rb"secret~of~([^~]*)~")
+
+
+class Entry(Check):
+    """Who shows no good credentials is refused before anything else."""
+
+    decides = ("ACC-01", "ACC-02", "ACC-06", "ACC-07")
+
+    @on(ops.Refused)
+    def refused(self, op: ops.Refused) -> None:
+        """The target refused: in the right way?"""
+        connection = self.world.connections[op.conn]
+        shown = connection.op.credentials
+        if connection.op.origin is not None and shown is Credentials.VALID:
+            self.exercised["ACC-07"] += 1
+        if shown in _MAY_ENTER:
+            return
+        requirement = self._decides(shown)
+        if op.status != 401:
+            self._entered(connection, f"HTTP {op.status}", self.here(op), requirement)
+
+    def _decides(self, shown: Credentials) -> str:
+        requirement = _REFUSED_WITHOUT.get(shown, "ACC-02")
+        self.exercised[requirement] += 1
+        return requirement
+
+    def _entered(self, connection: Connection, actual: str, evidence: Evidence, requirement: str) -> None:
+        shown = connection.op.credentials
+        self.fail(
+            requirement,
+            f"a client with {shown.value.replace('_', ' ')} credentials is not refused as it must be",
+            expected="HTTP 401, or close 1008 before any other frame",
+            actual=actual,
+            witnesses=[Here(connection.line, connection.op), evidence],
+        )
+
+    @on(ops.Connected)
+    def connected(self, op: ops.Connected) -> None:
+        """A connection from a foreign origin was let in."""
+        connection = self.world.connections[op.conn]
+        if connection.op.origin is not None and connection.op.credentials is Credentials.VALID:
+            self.exercised["ACC-07"] += 1
+            self.fail(
+                "ACC-07",
+                "a browser from a foreign origin is let in",
+                expected="the upgrade refused (403)",
+                actual=f"connected with Origin: {connection.op.origin}",
+                witnesses=[Here(connection.line, connection.op), self.here(op)],
+            )
+        if connection.op.method != "websocket" and connection.op.credentials not in _MAY_ENTER:
+            self._entered(connection, f"HTTP {op.status}", self.here(op), self._decides(connection.op.credentials))
+
+    @on(ops.Received)
+    def frame(self, op: ops.Received) -> None:
+        """A frame for somebody who may not have any."""
+        connection = self.world.connections[op.conn]
+        shown = connection.op.credentials
+        if shown not in _MAY_ENTER and connection.received == 1 and connection.op.method == "websocket":
+            self._entered(connection, "a frame", self.here(op), self._decides(shown))
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """The target closed a connection whose credentials are bad, or have expired."""
+        connection = self.world.connections[op.conn]
+        shown = connection.op.credentials
+        if op.by is not ClosedBy.TARGET or connection.connected is None or connection.op.method != "websocket":
+            return
+        if shown not in _MAY_ENTER and not connection.received:
+            requirement = self._decides(shown)
+            if op.code != 1008:
+                self._entered(connection, f"close code {op.code}", self.here(op), requirement)
+        if shown is Credentials.SHORT_LIVED and connection.op.expires_at is not None:
+            self.exercised["ACC-06"] += op.at >= connection.op.expires_at
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """The kit waited for a refusal, or for the end of an expired connection, in vain."""
+        connection = self.world.connections.get(op.conn)
+        if connection is None or op.late:
+            return
+        if op.awaited is Awaited.REFUSAL and connection.op.credentials not in _MAY_ENTER and not connection.received:
+            requirement = self._decides(connection.op.credentials)
+            self._entered(connection, f"connected for {op.waited_ms:,} ms, not closed", self.here(op), requirement)
+        expires = connection.op.expires_at
+        if op.awaited is Awaited.CLOSE and expires is not None:
+            grace = self.world.bounds.credentials_grace_s
+            self.exercised["ACC-06"] += 1
+            if op.at >= expires + grace * 1e6:
+                self.fail(
+                    "ACC-06",
+                    "a connection outlives its credentials",
+                    expected=f"a close within {grace:.0f} s after the token expired",
+                    actual=f"open {(op.at - expires) / 1e6:.0f} s after",
+                    witnesses=[Here(connection.line, connection.op), self.here(op)],
+                )
+
+
+class Impersonation(Check):
+    """A user id in a payload changes nothing."""
+
+    decides = ("ACC-03",)
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """The events of a run that was asked for in another's name."""
+        request = seen.story.request
+        if request is None or request.asked.impersonates is None:
+            return
+        self.exercised["ACC-03"] += seen.event.terminal
+        if seen.event.user_id == request.asked.impersonates or seen.foreign:
+            self.fail(
+                "ACC-03",
+                "a user named in a payload overrides the authenticated one",
+                expected=f"a run of {request.asked.user}",
+                actual=f"user_id {seen.event.user_id}, delivered to {seen.connection.op.user}",
+                witnesses=[request, seen],
+                run=seen.story,
+            )
+
+
+class OthersRuns(Check):
+    """Naming another user's run does what naming a run does that does not exist."""
+
+    decides = ("ACC-04",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._asked: dict[int, ops.Asked] = {}
+        self._answers: dict[Action, dict[bool, list[tuple[str, Evidence]]]] = {}
+
+    @on(ops.Asked)
+    def asked(self, op: ops.Asked) -> None:
+        """A question that names another's run, or none."""
+        if op.owner is not None and op.run_id is not None:
+            self._asked[op.ask] = op
+
+    @on(Refusal)
+    def refusal(self, notice: Notice) -> None:
+        """The answer over a WebSocket."""
+        event, request = notice.event, notice.request
+        assert isinstance(event, Refusal)
+        if request is not None and request.asked.ask in self._asked:
+            self._answer(request.asked, f"{event.code}: {event.message}", notice)
+
+    @on(ops.Refused)
+    def refused(self, op: ops.Refused) -> None:
+        """The answer over HTTP."""
+        asked = self._asked.get(self.world.connections[op.conn].op.ask or 0)
+        if asked is not None:
+            self._answer(asked, f"HTTP {op.status} {op.body}", self.here(op))
+
+    @on(ops.Connected)
+    def connected(self, op: ops.Connected) -> None:
+        """The target served another's run over HTTP."""
+        connection = self.world.connections[op.conn]
+        asked = self._asked.get(connection.op.ask or 0)
+        if asked is not None and connection.op.method != "websocket":
+            self._answer(asked, f"HTTP {op.status}", self.here(op))
+            if asked.owner:
+                self._served(asked, f"HTTP {op.status}", self.here(op))
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """No answer at all."""
+        asked = self._asked.get(op.ask or 0)
+        if asked is not None and op.awaited is Awaited.ANSWER and not op.late:
+            self._answer(asked, "no answer", self.here(op))
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """A run event that reaches who asked for another's run; or the end of a run that only a stranger stopped."""
+        if not self._asked:
+            return
+        if seen.foreign:
+            for asked in self._asked.values():
+                if asked.run_id == seen.story.run_id and asked.conn == seen.connection.number:
+                    self._served(asked, "its events", seen)
+                    break
+        elif seen.event.kind is Kind.STOPPED and seen.story.stop_asked is None:
+            for asked in self._asked.values():
+                if asked.run_id == seen.story.run_id and asked.action is Action.STOP and asked.owner:
+                    self._served(asked, "the run was stopped", seen)
+
+    def _answer(self, asked: ops.Asked, answer: str, evidence: Evidence) -> None:
+        plain = answer.replace(asked.run_id or "\0", "RUN")
+        if asked.request_id:
+            plain = plain.replace(asked.request_id, "REQUEST")
+        exists = bool(asked.owner)
+        self.exercised["ACC-04"] += exists
+        self._answers.setdefault(asked.action, {}).setdefault(exists, []).append((plain, evidence))
+
+    def _served(self, asked: ops.Asked, what: str, evidence: Evidence) -> None:
+        self.exercised["ACC-04"] += 1
+        self.fail(
+            "ACC-04",
+            f"a user may {asked.action.value} another user's run",
+            expected="the answer for a run that does not exist",
+            actual=what,
+            witnesses=[evidence],
+            user=asked.user,
+        )
+
+    def finish(self) -> None:
+        """Hold the answers against each other."""
+        for action, answers in self._answers.items():
+            theirs, nobodys = answers.get(True, []), answers.get(False, [])
+            known = {answer for answer, _ in nobodys}
+            for answer, evidence in theirs:
+                if nobodys and answer not in known:
+                    self.fail(
+                        "ACC-04",
+                        f"the answer to {action.value} tells another user's run from one that does not exist",
+                        expected=shorten(nobodys[0][0]),
+                        actual=shorten(answer),
+                        witnesses=[nobodys[0][1], evidence],
+                    )
+
+
+class TokensKept(Check):
+    """A token is never sent back. The recorder puts a marker in its place."""
+
+    decides = ("ACC-05",)
+
+    @on(ops.Received)
+    def frame(self, op: ops.Received) -> None:
+        """Look for the marker in a frame."""
+        raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
+        if 126 in raw:
+            self._look(raw, op)
+
+    @on(ops.Connected)
+    def connected(self, op: ops.Connected) -> None:
+        """Look for the marker in the headers of an answer."""
+        self.exercised["ACC-05"] += 1
+        self._look(str(op.headers).encode(), op)
+
+    @on(ops.Refused)
+    def refused(self, op: ops.Refused) -> None:
+        """Look for the marker in the headers and body of a refusal."""
+        self._look(f"{op.headers} {op.body} {op.reason}".encode(), op)
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """Look for the marker in the reason of a close."""
+        self._look(op.reason.encode(), op)
+
+    def _look(self, raw: bytes, op: ops.Operation) -> None:
+        found = _SECRET.search(raw)
+        if found:
+            self.fail(
+                "ACC-05",
+                "a token is sent back",
+                expected="no token in any frame, header or error",
+                actual=f"the token of {found[1].decode()}",
+                witnesses=[self.here(op)],
+            )

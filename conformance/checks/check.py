@@ -1,0 +1,131 @@
+"""What a check is.
+
+A check names the requirements it `decides` and marks methods with `@on(…)`: they are called with each thing of that
+kind as the history is fed. `Kind` members call with a `Sighting`, classes of control events with a `Notice`, classes
+of operations with the operation, and `Story` with a run that nothing more is expected of. The world is as it was
+before a run event, and as it is after any other operation.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import msgspec
+
+from conformance.events import Kind
+from conformance.history.operations import Frame, Operation
+from conformance.story import Story
+from conformance.verdict import Finding, Measurement, Witness
+from conformance.world import World
+
+EVERY_EVENT = tuple(Kind)
+Method = TypeVar("Method", bound=Callable[..., None])
+_LONGEST = 480
+
+
+class Evidence(Protocol):
+    """An operation with its line in the history."""
+
+    @property
+    def line(self) -> int:
+        """Its line in the history."""
+        ...
+
+    @property
+    def op(self) -> Operation:
+        """The operation."""
+        ...
+
+
+class Here:
+    """An operation as evidence."""
+
+    def __init__(self, line: int, op: Operation) -> None:
+        self.line = line
+        self.op = op
+
+
+def on(*what: Any) -> Callable[[Method], Method]:
+    """Mark a check's method to be called with each of these."""
+
+    def mark(method: Method) -> Method:
+        method.handles = what  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Check:
+    """Decides some requirements. `exercised` counts the situations that could have shown a violation of each.
+
+    `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures.
+    """
+
+    decides: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, world: World, report: Callable[[Finding], None]) -> None:
+        self.world = world
+        self.exercised = dict.fromkeys(self.decides, 0)
+        self.undecided: dict[str, str] = {}
+        self.measured: list[Measurement] = []
+        self._report = report
+
+    def finish(self) -> None:
+        """Decide what can only be decided at the end."""
+
+    def fail(
+        self,
+        requirement: str,
+        message: str,
+        *,
+        expected: str,
+        actual: str,
+        witnesses: Iterable[Evidence],
+        run: Story | None = None,
+        user: str | None = None,
+        scenario: str | None = None,
+    ) -> None:
+        """Report a violation. User, scenario and location are taken from the run or the last witness, if not given."""
+        seen = tuple(self._witness(evidence) for evidence in witnesses)
+        last = seen[-1] if seen else None
+        if scenario is None:
+            scenario = run.scenario if run is not None else self._scenario_of(last.conn if last else None)
+        self._report(
+            Finding(
+                requirement=requirement,
+                message=message,
+                expected=expected,
+                actual=actual,
+                run_id=run.run_id if run is not None else None,
+                user=user or (run.user if run is not None else None) or (last.user if last else None),
+                scenario=scenario or self.world.scenario,
+                location=f"history.jsonl:{last.line}" if last else None,
+                witnesses=seen,
+            )
+        )
+
+    def here(self, op: Operation) -> Here:
+        """Return the operation just fed as evidence."""
+        return Here(self.world.line, op)
+
+    def _scenario_of(self, conn: int | None) -> str | None:
+        connection = self.world.connections.get(conn) if conn is not None else None
+        return connection.op.scenario if connection else None
+
+    def _witness(self, evidence: Evidence) -> Witness:
+        op = evidence.op
+        conn = getattr(op, "conn", None)
+        connection = self.world.connections.get(conn) if conn is not None else None
+        if isinstance(op, Frame):
+            text = op.raw.decode(errors="backslashreplace")
+        else:
+            fields = msgspec.to_builtins(op)
+            text = ", ".join(f"{key}={value}" for key, value in fields.items() if key not in ("op", "at", "conn"))
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}… ({len(text)} characters)"
+        user = connection.op.user if connection else getattr(op, "user", None)
+        return Witness(evidence.line, op.at / 1000, op.__struct_config__.tag or "", conn, user, text)  # type: ignore[arg-type]
+
+
+def ms(microseconds: float) -> str:
+    """Write a duration given in µs as milliseconds."""
+    return f"{microseconds / 1000:,.0f} ms"

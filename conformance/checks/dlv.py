@@ -1,0 +1,379 @@
+"""DLV: in time, whatever happens. And what timestamps must be (SCH-03, ORD-03): each is read once, here."""
+
+from typing import Any
+
+from conformance.checks.check import EVERY_EVENT, Check, Here, on
+from conformance.events import Flaw, Heartbeat, Kind
+from conformance.history import operations as ops
+from conformance.history.operations import Awaited, ClosedBy
+from conformance.statistics import Decision, needed, share
+from conformance.story import Notice, Sighting, Stream
+from conformance.verdict import Measurement
+
+_ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+_ALLOWED_LATE = 0.05
+
+
+class Histogram:
+    """Counts of whole milliseconds, rounded up; what is longer than a minute counts as a minute."""
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+        self.samples = 0
+
+    def add(self, milliseconds: float) -> None:
+        """Count one sample."""
+        key = min(60_000, max(0, int(milliseconds) + 1))
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.samples += 1
+
+    def over(self, bound_ms: float) -> int:
+        """Return how many samples lie above a bound."""
+        return sum(count for value, count in self.counts.items() if value > bound_ms)
+
+    def percentile(self, percent: float) -> float:
+        """Return the value in ms that this share of the samples does not exceed."""
+        rest = self.samples * percent / 100
+        for value in sorted(self.counts):
+            rest -= self.counts[value]
+            if rest <= 0:
+                return value
+        return 0.0
+
+    def measurements(self, name: str) -> list[Measurement]:
+        """Return the figures that a report shows."""
+        if not self.samples:
+            return []
+        return [Measurement(f"{name} p{p}", self.percentile(p), "ms", self.samples) for p in (50, 95, 99)]
+
+
+class Latency(Check):
+    """An event arrives soon after its timestamp; timestamps are real, and do not go backwards."""
+
+    decides = ("SCH-03", "ORD-03", "DLV-02")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._latency = Histogram()
+        self._began = self.world.header.began_us / 1e6
+        self._skew_s = self.world.bounds.clock_skew_s
+        self._stamped = 0
+        self._slowest: tuple[float, Sighting] | None = None
+        self._slow_ms = self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms)
+
+    @on(Flaw)
+    def flaw(self, notice: Notice) -> None:
+        """A timestamp that is none."""
+        flaw = notice.event
+        assert isinstance(flaw, Flaw)
+        if flaw.requirement == "SCH-03":
+            self._stamped += 1
+            self.fail(
+                "SCH-03",
+                f"{flaw.field} has the wrong form",
+                expected=flaw.expected,
+                actual=flaw.actual,
+                witnesses=[notice],
+            )
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """Hold an event's timestamp against the clock, and against its predecessor's."""
+        stamp = seen.event.timestamp
+        if stamp is None or not seen.fresh or seen.foreign:
+            return
+        self._stamped += 1
+        late_s = self._began + seen.op.at / 1e6 - stamp.timestamp()
+        last = seen.story.last
+        if last is not None:
+            before = last.event.timestamp
+            if before is not None and stamp < before and (seen.event.seq or 0) >= (last.event.seq or 0):
+                self._backwards(seen, last)
+        stream = seen.stream
+        if stream.resumed or seen.connection.was_paused:
+            return
+        if not -self._skew_s < late_s < self._skew_s:
+            self._far_off(seen, late_s)
+            return
+        late_ms = late_s * 1000
+        if late_ms > self._slow_ms:
+            if self.world.lagged_at >= seen.op.at - late_ms * 1000:
+                return
+            if self._slowest is None or late_ms > self._slowest[0]:
+                self._slowest = (late_ms, seen)
+        self._latency.add(late_ms)
+
+    def _backwards(self, seen: Sighting, last: Sighting) -> None:
+        self.fail(
+            "ORD-03",
+            "timestamps go backwards within a run",
+            expected=f"{last.event.timestamp} or later",
+            actual=f"{seen.event.timestamp}",
+            witnesses=[last, seen],
+            run=seen.story,
+        )
+
+    def _far_off(self, seen: Sighting, late_s: float) -> None:
+        self.fail(
+            "SCH-03",
+            "a timestamp is far from the observer's clock",
+            expected=f"within {self._skew_s:,.0f} s of the time of arrival",
+            actual=f"{seen.event.timestamp}, {abs(late_s):,.0f} s {'before' if late_s > 0 else 'after'} it",
+            witnesses=[seen],
+            run=seen.story,
+        )
+
+    def finish(self) -> None:
+        """Judge the latencies together."""
+        self.exercised["SCH-03"] = self._stamped
+        self.exercised["ORD-03"] = self._stamped
+        latency, bound = self._latency, self._slow_ms
+        self.exercised["DLV-02"] = latency.samples
+        if not self.world.header.same_clock:
+            self.undecided["DLV-02"] = "the target's clock may differ from the kit's: set [bounds] same_clock if not"
+            return
+        self.measured += latency.measurements("delivery latency")
+        over = latency.over(bound)
+        decision = share(over, latency.samples, 0.05)
+        if decision is Decision.ABOVE and self._slowest is not None:
+            self.fail(
+                "DLV-02",
+                "events arrive late",
+                expected=f"95 % within {bound:,.0f} ms",
+                actual=f"{over} of {latency.samples} later; p95 {latency.percentile(95):,.0f} ms, "
+                f"the slowest {self._slowest[0]:,.0f} ms",
+                witnesses=[self._slowest[1]],
+                run=self._slowest[1].story,
+            )
+        elif decision is Decision.UNDECIDED and latency.samples:
+            self.undecided["DLV-02"] = (
+                f"{over} of {latency.samples} events later than {bound:,.0f} ms is too few samples "
+                f"({needed(0.05)} on time would decide it)"
+            )
+
+
+class Delivery(Check):
+    """Nearly every event arrives: what a numbered stream lacks was lost."""
+
+    decides = ("DLV-01",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._expected = 0
+        self._lost = 0
+        self._last: list[Any] = []
+
+    @on(*_ENDS)
+    def ended(self, seen: Sighting) -> None:
+        """A stream has ended: how many of its events came?"""
+        seq = seen.event.seq
+        stream: Stream = seen.stream
+        if seq is None or seen.foreign or stream.ended or stream.joined_late or stream.resumed:
+            return
+        self._expected += seq
+        lost = len(stream.missing - {seq}) + max(0, seq - stream.high - 1)
+        if lost:
+            self._lost += lost
+            self._last = [seen]
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """At least the terminal event of an accepted run never came."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.story is None:
+            return
+        if request.runs and request.story.terminal is None:
+            self._expected += request.story.high + 1
+            self._lost += 1
+            self._last = [request, self.here(op)]
+
+    def finish(self) -> None:
+        """Judge the losses together."""
+        self.exercised["DLV-01"] = self._expected
+        if not self._expected:
+            return
+        wanted = self.world.bounds.delivered
+        ratio = 1 - self._lost / self._expected
+        self.measured.append(Measurement("delivered", ratio * 100, "%", self._expected))
+        decision = share(self._lost, self._expected, 1 - wanted)
+        if decision is Decision.ABOVE:
+            self.fail(
+                "DLV-01",
+                "events are lost",
+                expected=f"at least {wanted:.1%} delivered",
+                actual=f"{self._lost} of {self._expected} lost ({ratio:.3%} delivered)",
+                witnesses=self._last,
+            )
+        elif decision is Decision.UNDECIDED:
+            enough = needed(1 - wanted)
+            self.undecided["DLV-01"] = (
+                f"{self._expected:,} events expected, {self._lost} lost: {enough:,} without loss would decide it"
+            )
+
+
+class FirstEvent(Check):
+    """The first event comes soon after the request."""
+
+    decides = ("DLV-09",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._waits = Histogram()
+        self._bound = self.world.bounds.scaled_ms(self.world.bounds.first_event_p95_ms)
+        self._slowest: tuple[float, Sighting] | None = None
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """Take the time of a run's first event."""
+        request = seen.story.request
+        if seen.story.first is not None or request is None or seen.foreign or seen.connection is not request.connection:
+            return
+        if seen.connection.was_paused or request.asked.behaviour in ("queued", "greedy"):
+            return
+        waited = (seen.op.at - request.asked.at) / 1000
+        if waited > self._bound:
+            if self.world.lagged_at >= request.asked.at:
+                return
+            if self._slowest is None or waited > self._slowest[0]:
+                self._slowest = (waited, seen)
+        self._waits.add(waited)
+
+    def finish(self) -> None:
+        """Judge the waits together."""
+        waits = self._waits
+        self.exercised["DLV-09"] = waits.samples
+        self.measured += waits.measurements("first event")
+        over = waits.over(self._bound)
+        decision = share(over, waits.samples, 0.05)
+        if decision is Decision.ABOVE and self._slowest is not None:
+            self.fail(
+                "DLV-09",
+                "users wait for the first event",
+                expected=f"95 % of first events within {self._bound:,.0f} ms",
+                actual=f"{over} of {waits.samples} later, the slowest after {self._slowest[0]:,.0f} ms",
+                witnesses=[*([r] if (r := self._slowest[1].story.request) else []), self._slowest[1]],
+                run=self._slowest[1].story,
+            )
+        elif decision is Decision.UNDECIDED and waits.samples:
+            self.undecided["DLV-09"] = (
+                f"{over} of {waits.samples} first events later than {self._bound:,.0f} ms is too few samples "
+                f"({needed(0.05)} on time would decide it)"
+            )
+
+
+class Streaming(Check):
+    """A tool's start arrives while the tool still runs."""
+
+    decides = ("DLV-03",)
+    _LONG_MS = 200.0
+
+    @on(Kind.TOOL_COMPLETED)
+    def completed(self, seen: Sighting) -> None:
+        """Hold the time between the arrivals of a tool's two events against the time that the tool took."""
+        story = seen.story
+        tool = story.tools.get(seen.event.payload.tool_call_id)
+        if tool is None or seen.foreign or not seen.fresh or story.script is None or tool.completed is not None:
+            return
+        start = tool.started
+        if start.connection is not seen.connection or seen.stream.resumed or seen.connection.was_paused:
+            return
+        args = start.event.payload.parameters
+        took = args.get("ms") if isinstance(args, dict) and start.event.payload.tool_name == "sleep" else None
+        if not isinstance(took, int | float) or took < self._LONG_MS or seen.event.payload.status != "ok":
+            return
+        between = (seen.op.at - start.op.at) / 1000
+        if self.world.lagged_at >= start.op.at - 1_000_000:
+            return
+        self.exercised["DLV-03"] += 1
+        if between < took / 2:
+            self.fail(
+                "DLV-03",
+                "a tool's start arrives only when the tool is done",
+                expected=f"about {took:,.0f} ms between start and completion of a tool that takes that long",
+                actual=f"{between:,.0f} ms",
+                witnesses=[start, seen],
+                run=story,
+            )
+
+
+class Heartbeats(Check):
+    """Idle connections show life, and dead peers are noticed."""
+
+    decides = ("DLV-07",)
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """A peer that answered nothing was noticed; one that was merely idle must not be closed."""
+        connection = self.world.connections[op.conn]
+        if op.by is ClosedBy.KIT:
+            return
+        if not connection.op.answers_pings:
+            self.exercised["DLV-07"] += 1
+
+    @on(ops.Pinged)
+    def pinged(self, op: ops.Pinged) -> None:
+        """A sign of life."""
+        self.exercised["DLV-07"] += 1
+
+    @on(Heartbeat)
+    def heartbeat(self, notice: Notice) -> None:
+        """A sign of life as a frame of the dialect."""
+        self.exercised["DLV-07"] += 1
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """No sign of life, or a dead peer kept."""
+        connection = self.world.connections.get(op.conn)
+        beat = self.world.heartbeat_s
+        if connection is None or op.late or beat is None or op.at < 0:
+            return
+        if op.awaited is Awaited.HEARTBEAT:
+            message, expected = "an idle connection shows no life", f"a heartbeat every {beat:g} s"
+        elif op.awaited is Awaited.CLOSE and not connection.op.answers_pings:
+            message, expected = "a dead peer is not noticed", f"a close within {3 * beat:g} s of silence"
+        else:
+            return
+        self.exercised["DLV-07"] += 1
+        self.fail(
+            "DLV-07",
+            message,
+            expected=expected,
+            actual=f"nothing for {op.waited_ms:,} ms",
+            witnesses=[Here(connection.line, connection.op), self.here(op)],
+        )
+
+
+class SecondConnection(Check):
+    """A user's second connection receives the same events."""
+
+    decides = ("DLV-10",)
+
+    @on(*_ENDS)
+    def ended(self, seen: Sighting) -> None:
+        """A run's end reaches a connection that did not ask for it."""
+        request = seen.story.request
+        stream = seen.stream
+        if request is None or seen.foreign or request.connection is seen.connection or stream.resumed:
+            return
+        if request.connection.op.user == seen.connection.op.user and not stream.joined_late:
+            self.exercised["DLV-10"] += 1
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """The other connection saw the end, this one did not."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is None or op.late or op.awaited is not Awaited.TERMINAL or not request.runs:
+            return
+        story = request.story
+        if story is None or story.terminal is None or op.conn == request.asked.conn:
+            return
+        stream = self.world.connections[op.conn].streams.get(story.number)
+        self.exercised["DLV-10"] += 1
+        self.fail(
+            "DLV-10",
+            "a user's second connection does not receive the run's events",
+            expected=f"the {story.events} events that the first connection received",
+            actual=f"{stream.events if stream else 0} events within {op.waited_ms:,} ms",
+            witnesses=[request, story.terminal, self.here(op)],
+            run=story,
+        )

@@ -1,0 +1,448 @@
+"""EVT: every run tells its whole story."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from conformance import script
+from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on
+from conformance.dialects.fields import describe, shorten
+from conformance.events import Kind
+from conformance.history import operations as ops
+from conformance.history.operations import Awaited, ClosedBy
+from conformance.recent import Recent
+from conformance.story import Request, Sighting, Story, Tool
+
+_TERMINAL = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+_CLOSES_WITH_NOTICE = frozenset({1001, 1008, 1012, 1013, 4408})
+
+
+class Lifecycle(Check):
+    """A run begins with its start, ends once, and is silent afterwards."""
+
+    decides = ("EVT-01", "EVT-02", "EVT-03", "EVT-14")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._run_of: Recent[tuple[str, str], Story] = Recent(32_768)
+        self._cut: dict[int, tuple[Story, ops.Closed, int]] = {}
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """Judge the place of an event in its run."""
+        if seen.foreign or not seen.fresh:
+            return
+        story = seen.story
+        kind = seen.event.kind
+        if story.first is None:
+            if kind is not Kind.STARTED and not seen.stream.joined_late:
+                self.fail(
+                    "EVT-01",
+                    f"a run's first event is {kind.name.lower()}, not its start",
+                    expected="the start event first",
+                    actual=f"{kind.name.lower()} first",
+                    witnesses=[seen],
+                    run=story,
+                )
+        elif kind is Kind.STARTED:
+            self._second_start(seen)
+        if kind is Kind.STARTED:
+            self.exercised["EVT-01"] += 1
+            self._one_run_per_request(seen)
+        if story.terminal is not None:
+            self._after_the_end(seen, story.terminal)
+        elif seen.event.terminal:
+            self.exercised["EVT-02"] += 1
+            self.exercised["EVT-03"] += 1
+            self._cut.pop(story.number, None)
+
+    def _second_start(self, seen: Sighting) -> None:
+        first = seen.story.first
+        assert first is not None
+        for requirement in ("EVT-01", "EVT-14"):
+            self.fail(
+                requirement,
+                "a run starts a second time",
+                expected="one start event a run",
+                actual="another start event under the same run_id",
+                witnesses=[first, seen],
+                run=seen.story,
+            )
+
+    def _one_run_per_request(self, seen: Sighting) -> None:
+        story = seen.story
+        request_id = seen.event.payload.request_id
+        if not request_id or story.user is None:
+            return
+        self.exercised["EVT-14"] += 1
+        known = self._run_of.get((story.user, request_id))
+        if known is None:
+            self._run_of.add((story.user, request_id), story)
+        elif known is not story and known.first is not None and known.run_id != story.run_id:
+            self.fail(
+                "EVT-14",
+                f"one request started two runs: {known.run_id} and {story.run_id}",
+                expected="one run for one request",
+                actual=f"a second start for request {request_id}",
+                witnesses=[known.first, seen],
+                run=story,
+            )
+
+    def _after_the_end(self, seen: Sighting, terminal: Sighting) -> None:
+        event, end = seen.event, terminal.event
+        if event.seq is not None and end.seq is not None and event.seq < end.seq:
+            return  # overtaken on another connection: ORD decides on that
+        if event.terminal:
+            self.fail(
+                "EVT-02",
+                f"a run ends twice: {end.kind.name.lower()}, then {event.kind.name.lower()}",
+                expected="exactly one terminal event",
+                actual="a second terminal event",
+                witnesses=[terminal, seen],
+                run=seen.story,
+            )
+        self.fail(
+            "EVT-03",
+            f"{event.kind.name.lower()} follows the run's terminal event",
+            expected=f"nothing after {end.kind.name.lower()}",
+            actual=f"{event.kind.name.lower()} after it",
+            witnesses=[terminal, seen],
+            run=seen.story,
+        )
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """A run of which nothing more came, although the kit listened with full patience."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is None or not request.runs or op.late or request.refusal is not None:
+            return
+        if op.awaited not in (Awaited.TERMINAL, Awaited.STARTED, Awaited.ANSWER):
+            return
+        story = request.story
+        if story is not None and story.terminal is not None:
+            return
+        told: list[Evidence] = [request]
+        if story is not None and story.last is not None:
+            told.append(story.last)
+            actual = f"the last of {story.events} events was {story.last.event.kind.name.lower()}, then silence"
+        elif request.accepted is not None:
+            actual = "the run was accepted, then silence"
+        else:
+            actual = "neither accepted nor refused, and no event"
+        self.exercised["EVT-02"] += 1
+        self.fail(
+            "EVT-02",
+            "a run never ends",
+            expected=f"one terminal event within {op.waited_ms:,} ms",
+            actual=actual,
+            witnesses=[*told, self.here(op)],
+            run=story,
+            user=request.asked.user,
+            scenario=request.connection.op.scenario,
+        )
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """A connection that the target closed under a running run, without a code that says why."""
+        if op.by is not ClosedBy.TARGET or op.code in _CLOSES_WITH_NOTICE:
+            return
+        connection = self.world.connections[op.conn]
+        for story in self.world.stories.values():
+            mine = story.request is not None and story.request.connection is connection
+            if mine and story.terminal is None and story.events:
+                self._cut[story.number] = (story, op, self.world.line)
+
+    def finish(self) -> None:
+        """A run whose connection the target dropped, and that was never seen to end."""
+        for story, op, line in self._cut.values():
+            if story.terminal is None and story.last is not None:
+                self.exercised["EVT-02"] += 1
+                self.fail(
+                    "EVT-02",
+                    "the target closed the connection before the run's end",
+                    expected="one terminal event",
+                    actual=f"close code {op.code} after {story.last.event.kind.name.lower()}",
+                    witnesses=[story.last, Here(line, op)],
+                    run=story,
+                )
+
+
+class ThinkingShown(Check):
+    """The agent's thinking is reported before it acts or ends."""
+
+    decides = ("EVT-04",)
+
+    @on(Kind.TOOL_STARTED, Kind.COMPLETED)
+    def acts(self, seen: Sighting) -> None:
+        """The first tool, or the end without one: by now the user was told of a thought."""
+        story = seen.story
+        if seen.foreign or not seen.fresh or story.tools or story.terminal or story.missing or story.first is None:
+            return
+        self.exercised["EVT-04"] += 1
+        if not story.thought and seen.event.kind is Kind.TOOL_STARTED:
+            self._missing(seen, "before its first tool")
+        elif not story.thought:
+            self._missing(seen, "before it completes")
+
+    def _missing(self, seen: Sighting, when: str) -> None:
+        assert seen.story.first is not None
+        self.fail(
+            "EVT-04",
+            f"a run reports no thinking {when}",
+            expected=f"a thinking event {when}",
+            actual="none",
+            witnesses=[seen.story.first, seen],
+            run=seen.story,
+        )
+
+
+class Tools(Check):
+    """Tool events come in pairs, and say how it went."""
+
+    decides = ("EVT-05", "EVT-06", "EVT-07", "EVT-08", "EVT-11", "EVT-13")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._given_up: set[int] = set()
+
+    @on(Kind.TOOL_STARTED)
+    def started(self, seen: Sighting) -> None:
+        """Judge a tool's start."""
+        if seen.foreign or not seen.fresh:
+            return
+        self.exercised["EVT-05"] += 1
+        tool = seen.story.tools.get(seen.event.payload.tool_call_id)
+        if tool is not None:
+            self.fail(
+                "EVT-05",
+                f"tool call {seen.event.payload.tool_call_id} starts a second time",
+                expected="one start a tool call",
+                actual="two",
+                witnesses=[tool.started, seen],
+                run=seen.story,
+            )
+
+    @on(Kind.TOOL_COMPLETED)
+    def completed(self, seen: Sighting) -> None:
+        """Judge a tool's completion, against its start and by itself."""
+        if seen.foreign or not seen.fresh:
+            return
+        story = seen.story
+        payload = seen.event.payload
+        tool = story.tools.get(payload.tool_call_id)
+        self.exercised["EVT-06"] += 1
+        if tool is None:
+            self.fail(
+                "EVT-06",
+                f"a completion of tool call {payload.tool_call_id} without its start",
+                expected="a start with the same tool_call_id before it",
+                actual="none",
+                witnesses=[seen],
+                run=story,
+            )
+        elif tool.completed is not None:
+            self.fail(
+                "EVT-05",
+                f"tool call {payload.tool_call_id} completes a second time",
+                expected="one completion a tool call",
+                actual="two",
+                witnesses=[tool.completed, seen],
+                run=story,
+            )
+        else:
+            self._paired(seen, tool)
+        self._outcome(seen)
+
+    def _outcome(self, seen: Sighting) -> None:
+        payload = seen.event.payload
+        self.exercised["EVT-08"] += 1
+        result, error, status = payload.result is not UNSET, payload.error is not UNSET, payload.status
+        if status == "ok" and result and not error:
+            return
+        if status == "error" and error and payload.error.code and payload.error.message and not result:
+            return
+        if result and payload.result is None and error and status == "error":
+            return  # result: null beside an error is no second outcome
+        held = [name for name, present in (("a result", result), ("an error", error)) if present]
+        self.fail(
+            "EVT-08",
+            f"a tool's completion does not say how it went: status {status!r} with {' and '.join(held) or 'neither'}",
+            expected='status "ok" with a result, or "error" with an error {code, message}',
+            actual=f"status {status!r}, {' and '.join(held) or 'neither result nor error'}",
+            witnesses=[seen],
+            run=seen.story,
+        )
+
+    def _paired(self, seen: Sighting, tool: Tool) -> None:
+        story, payload, start = seen.story, seen.event.payload, tool.started.event.payload
+        if story.open_tools > 1:
+            self.exercised["EVT-13"] += 1
+            if payload.tool_name != start.tool_name:
+                self._swapped(seen, tool, f"tool {start.tool_name!r} started, {payload.tool_name!r} completed")
+            elif payload.status == "ok" and payload.result is not UNSET:
+                self._another_calls_result(seen, tool)
+        if story.script is not None and start.tool_name == "fail":
+            self.exercised["EVT-11"] += 1
+            if payload.status != "error":
+                self.fail(
+                    "EVT-11",
+                    "a tool that failed is reported as a success",
+                    expected='status "error" for a call of the tool "fail"',
+                    actual=f"status {payload.status!r}, result {describe(payload.result)}",
+                    witnesses=[tool.started, seen],
+                    run=story,
+                )
+
+    def _another_calls_result(self, seen: Sighting, tool: Tool) -> None:
+        own = _text_of(tool)
+        result = describe(seen.event.payload.result)
+        if own is None or own in result:
+            return
+        for other in seen.story.tools.values():
+            text = _text_of(other)
+            if other is not tool and text is not None and text in result:
+                self._swapped(seen, tool, f"the result of call {other.started.event.payload.tool_call_id}")
+
+    def _swapped(self, seen: Sighting, tool: Tool, actual: str) -> None:
+        self.fail(
+            "EVT-13",
+            f"parallel tool calls are mixed up: {seen.event.payload.tool_call_id} completes as another call",
+            expected=f"the outcome of {tool.started.event.payload.tool_name}({shorten(describe(_args(tool)), 80)})",
+            actual=actual,
+            witnesses=[tool.started, seen],
+            run=seen.story,
+        )
+
+    @on(*_TERMINAL)
+    def ended(self, seen: Sighting) -> None:
+        """A run ends: no tool may still be open."""
+        story = seen.story
+        if seen.foreign or not seen.fresh or story.terminal is not None or not story.tools:
+            return
+        self.exercised["EVT-07"] += 1
+        for call_id, tool in story.tools.items():
+            if tool.completed is None:
+                self.fail(
+                    "EVT-07",
+                    f"the run ends while tool call {call_id} is open",
+                    expected="a completion of every tool before the run's end",
+                    actual=f"{seen.event.kind.name.lower()} with {tool.started.event.payload.tool_name} still open",
+                    witnesses=[tool.started, seen],
+                    run=story,
+                )
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """Remember runs of which nothing more came."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is not None and request.story is not None and op.awaited is Awaited.TERMINAL and not op.late:
+            self._given_up.add(request.story.number)
+
+    @on(Story)
+    def settled(self, story: Story) -> None:
+        """Nothing more comes: what is open now never completed."""
+        if story.terminal is None and story.number not in self._given_up:
+            return
+        for call_id, tool in story.tools.items():
+            if tool.completed is None:
+                self.fail(
+                    "EVT-05",
+                    f"tool call {call_id} ({tool.started.event.payload.tool_name}) never completes",
+                    expected="exactly one completion for every start",
+                    actual="none",
+                    witnesses=[tool.started, *([story.terminal] if story.terminal else [])],
+                    run=story,
+                )
+
+
+def _args(tool: Tool) -> Any:
+    return tool.started.event.payload.parameters
+
+
+def _text_of(tool: Tool) -> str | None:
+    args = _args(tool)
+    text = args.get("text") if isinstance(args, dict) else None
+    return text if isinstance(text, str) and len(text) >= 4 else None
+
+
+class Endings(Check):
+    """A run's end says what came of it."""
+
+    decides = ("EVT-09", "EVT-10", "EVT-15")
+
+    @on(Kind.COMPLETED)
+    def completed(self, seen: Sighting) -> None:
+        """A run that succeeded carries its answer, and the one that was streamed."""
+        if seen.foreign or not seen.fresh:
+            return
+        story, answer = seen.story, seen.event.payload.final_response
+        self.exercised["EVT-09"] += 1
+        told = story.script
+        if answer is None or (not answer.strip() and (told is None or script.answer(told))):
+            self.fail(
+                "EVT-09",
+                "a completed event without the final response",
+                expected="final_response with the whole answer",
+                actual=describe(answer),
+                witnesses=[seen],
+                run=story,
+            )
+        if story.text and not story.missing and story.terminal is None:
+            self._streamed(seen, answer or "")
+        if told is not None and script.fails(told) and self.world.obeys_script:
+            self._not_an_error(story.request, seen, "the run completed")
+
+    def _streamed(self, seen: Sighting, answer: str) -> None:
+        self.exercised["EVT-15"] += 1
+        parts = seen.story.text
+        streamed = "".join(part.event.payload.text or "" for part in parts)
+        if streamed != answer:
+            at = next((i for i, (a, b) in enumerate(zip(streamed, answer, strict=False)) if a != b), None)
+            at = min(len(streamed), len(answer)) if at is None else at
+            self.fail(
+                "EVT-15",
+                f"the streamed text is not the final response: they part at character {at}",
+                expected=shorten(answer[max(0, at - 20) :], 120),
+                actual=shorten(streamed[max(0, at - 20) :], 120),
+                witnesses=[parts[0], parts[-1], seen],
+                run=seen.story,
+            )
+
+    @on(Kind.FAILED)
+    def failed(self, seen: Sighting) -> None:
+        """A run that failed says why."""
+        if seen.foreign or not seen.fresh:
+            return
+        self.exercised["EVT-10"] += 1
+        payload = seen.event.payload
+        if not payload.code or not payload.message:
+            self.fail(
+                "EVT-10",
+                "an error event that does not say what went wrong",
+                expected="a code and a message",
+                actual=f"code {payload.code!r}, message {payload.message!r}",
+                witnesses=[seen],
+                run=seen.story,
+            )
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """A failing run that ends in silence."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.asked.script is None:
+            return
+        story = request.story
+        if story is not None and story.terminal is None and script.fails(request.asked.script):
+            self._not_an_error(request, self.here(op), "silence")
+
+    def _not_an_error(self, request: Request | None, last: Evidence, actual: str) -> None:
+        assert request is not None
+        self.exercised["EVT-10"] += 1
+        self.fail(
+            "EVT-10",
+            f"the model failed, yet {actual}" if actual != "silence" else "the model failed, and the run fell silent",
+            expected="an error event with a code and a message",
+            actual=actual,
+            witnesses=[request, last],
+            run=request.story,
+        )

@@ -1,0 +1,429 @@
+"""IDN: ids are real."""
+
+import math
+import re
+from itertools import pairwise
+from typing import Any
+
+from conformance.checks.check import EVERY_EVENT, Check, on
+from conformance.dialects.fields import describe
+from conformance.events import Accepted, Flaw, Kind, Ready
+from conformance.identity import is_placeholder
+from conformance.recent import Recent
+from conformance.story import Notice, Sighting
+
+_SAMPLES = 400
+_NEEDED = 20
+_BITS = 64.0
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Presence(Check):
+    """Every run event names its run, and by the same ids from first to last."""
+
+    decides = ("IDN-01", "IDN-02", "IDN-03", "IDN-08", "IDN-10")
+
+    @on(Flaw)
+    def flaw(self, notice: Notice) -> None:
+        """A run event without a run id."""
+        flaw = notice.event
+        assert isinstance(flaw, Flaw)
+        if flaw.requirement == "IDN-01":
+            self.fail(
+                "IDN-01",
+                "a run event without a run_id",
+                expected="run_id: a non-empty string",
+                actual=f"run_id: {flaw.actual}",
+                witnesses=[notice],
+            )
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """Hold an event's ids against those of its run's first event."""
+        event = seen.event
+        first = seen.story.first
+        if event.run_id == "":
+            self.fail(
+                "IDN-01",
+                "a run event without a run_id",
+                expected="run_id: a non-empty string",
+                actual='run_id: ""',
+                witnesses=[seen],
+                run=seen.story,
+            )
+        if first is None or seen.foreign:
+            self._first(seen)
+            return
+        known = first.event
+        if event.run_id != known.run_id or event.thread_id != known.thread_id or event.user_id != known.user_id:
+            self._changed(seen, first)
+
+    def _first(self, seen: Sighting) -> None:
+        event = seen.event
+        for name in ("run_id", "thread_id", "user_id"):
+            value = getattr(event, name)
+            if value and is_placeholder(value):
+                self._placeholder(seen, name, value)
+        self._owner(seen)
+        self._kinds(seen)
+        if event.kind is not Kind.STARTED and event.seq is not None and event.seq > 1 and not seen.stream.joined_late:
+            self._replaced(seen)
+
+    def _placeholder(self, seen: Sighting, name: str, value: str) -> None:
+        self.fail(
+            "IDN-02",
+            f"{name} is a placeholder",
+            expected=f"{name}: an id of its own",
+            actual=f"{name}: {value!r}",
+            witnesses=[seen],
+            run=seen.story,
+        )
+
+    def _owner(self, seen: Sighting) -> None:
+        own = self.world.identity_of(seen.story.user)
+        if seen.foreign or own is None or seen.event.user_id is None:
+            return
+        self.exercised["IDN-08"] += 1
+        if seen.event.user_id != own:
+            self.fail(
+                "IDN-08",
+                "a run's events name another user than the authenticated one",
+                expected=f"user_id: {own}",
+                actual=f"user_id: {seen.event.user_id}",
+                witnesses=[seen],
+                run=seen.story,
+            )
+
+    def _kinds(self, seen: Sighting) -> None:
+        event = seen.event
+        ready = seen.connection.ready
+        ids = {
+            "run_id": event.run_id,
+            "thread_id": event.thread_id,
+            "user_id": event.user_id,
+            "connection_id": ready.connection_id if ready else None,
+        }
+        self.exercised["IDN-10"] += 1
+        for (name, value), (other, same) in pairwise(sorted(ids.items(), key=lambda item: str(item[1]))):
+            if value and value == same:
+                self.fail(
+                    "IDN-10",
+                    f"{name} and {other} are the same id",
+                    expected="an id of its own for each kind of thing",
+                    actual=f"{name} = {other} = {value}",
+                    witnesses=[seen],
+                    run=seen.story,
+                )
+
+    def _replaced(self, seen: Sighting) -> None:
+        """An event under an unknown run id that goes on where an open run of the same thread left off."""
+        event = seen.event
+        for story in self.world.stories.values():
+            last = story.last
+            if story is seen.story or last is None or story.user != seen.story.user:
+                continue
+            if story.thread_id == event.thread_id and story.high + 1 == event.seq:
+                self.fail(
+                    "IDN-03",
+                    "the run_id changes in the middle of a run",
+                    expected=f"run_id: {story.run_id}",
+                    actual=f"run_id: {event.run_id}, with the next seq of the same thread",
+                    witnesses=[last, seen],
+                    run=story,
+                )
+
+    def _changed(self, seen: Sighting, first: Sighting) -> None:
+        for name in ("run_id", "thread_id", "user_id"):
+            was, now = getattr(first.event, name), getattr(seen.event, name)
+            if was == now or now is None or was is None:
+                continue
+            if is_placeholder(now):
+                self._placeholder(seen, name, now)
+            else:
+                self.fail(
+                    "IDN-03",
+                    f"{name} changes in the middle of a run",
+                    expected=f"{name}: {was}",
+                    actual=f"{name}: {now}",
+                    witnesses=[first, seen],
+                    run=seen.story,
+                )
+            if name == "user_id":
+                self._owner(seen)
+
+    @on(Kind.TOOL_STARTED)
+    def tool(self, seen: Sighting) -> None:
+        """A tool call's id is an id, too."""
+        call_id = seen.event.payload.tool_call_id
+        if call_id and is_placeholder(call_id):
+            self._placeholder(seen, "tool_call_id", call_id)
+
+    @on(Ready)
+    def greeted(self, notice: Notice) -> None:
+        """The server names the connection and the user."""
+        ready, own = notice.event, self.world.identity_of(notice.connection.user)
+        assert isinstance(ready, Ready)
+        for name in ("connection_id", "user_id"):
+            value = getattr(ready, name)
+            if value and is_placeholder(value):
+                self.fail(
+                    "IDN-02",
+                    f"{name} is a placeholder",
+                    expected=f"{name}: an id of its own",
+                    actual=f"{name}: {value!r}",
+                    witnesses=[notice],
+                )
+        if own is not None and ready.user_id is not None:
+            self.exercised["IDN-08"] += 1
+            if ready.user_id != own:
+                self.fail(
+                    "IDN-08",
+                    "the server greets another user than the authenticated one",
+                    expected=f"user_id: {own}",
+                    actual=f"user_id: {ready.user_id}",
+                    witnesses=[notice],
+                )
+
+    def finish(self) -> None:
+        """Every run event was looked at."""
+        for requirement in ("IDN-01", "IDN-02", "IDN-03"):
+            self.exercised[requirement] = self.world.events
+
+
+class Uniqueness(Check):
+    """An id names one thing only."""
+
+    decides = ("IDN-04", "IDN-06", "IDN-09")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._runs: Recent[str, int] = Recent(65_536)
+        self._events: Recent[str, int] = Recent(65_536)
+        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(8_192)
+
+    @on(Accepted)
+    def accepted(self, notice: Notice) -> None:
+        """A new request gets a new run id."""
+        event, request = notice.event, notice.request
+        assert isinstance(event, Accepted)
+        if request is None or request.story is None or not event.run_id or is_placeholder(event.run_id):
+            return
+        self._run(event.run_id, notice, request.story.number)
+
+    def _run(self, run_id: str, seen: Notice | Sighting, number: int) -> None:
+        known = self._runs.get(run_id)
+        if known == number:
+            return
+        self.exercised["IDN-04"] += 1
+        self._runs.add(run_id, number)
+        if known is not None:
+            self.fail(
+                "IDN-04",
+                "a run_id is used for a second run",
+                expected="a run_id that no other run has or had",
+                actual=f"{run_id} again, for another request",
+                witnesses=[seen],
+                run=seen.story if isinstance(seen, Sighting) else None,
+            )
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """An event id is new, unless the event is delivered again."""
+        event, story = seen.event, seen.story
+        if seen.foreign:
+            return
+        if story.first is None and event.run_id and not is_placeholder(event.run_id):
+            self._run(event.run_id, seen, story.number)
+        event_id = event.event_id
+        if event_id is None:
+            return
+        if not seen.fresh:
+            self._again(seen)
+            return
+        known = self._events.get(event_id)
+        if known is None:
+            self._events.add(event_id, story.number)
+        if known is not None or not event_id or is_placeholder(event_id):
+            self.fail(
+                "IDN-06",
+                "two events have the same event_id",
+                expected="an event_id of its own for each event",
+                actual=f"event_id {event_id!r} again",
+                witnesses=[seen],
+                run=story,
+            )
+
+    def _again(self, seen: Sighting) -> None:
+        """An event delivered again: it must have kept its id, and the id its event."""
+        event, story = seen.event, seen.story
+        if story.settled or event.event_id is None:
+            return
+        self.exercised["IDN-06"] += 1
+        known = story.ids.get(event.event_id)
+        if known is None:
+            was = next((event_id for event_id, seq in story.ids.items() if seq == event.seq), None)
+            self.fail(
+                "IDN-06",
+                "an event delivered again has a new event_id",
+                expected=f"seq {event.seq} with event_id {was}",
+                actual=f"event_id {event.event_id}",
+                witnesses=[seen],
+                run=story,
+            )
+        elif event.seq is not None and known != event.seq:
+            self.fail(
+                "IDN-06",
+                "two events have the same event_id",
+                expected=f"event_id {event.event_id} with seq {known} only",
+                actual=f"seq {event.seq}",
+                witnesses=[seen],
+                run=story,
+            )
+
+    @on(Kind.TOOL_STARTED)
+    def tool(self, seen: Sighting) -> None:
+        """A tool call id is new in its thread."""
+        if seen.foreign or not seen.fresh:
+            return
+        payload, story = seen.event.payload, seen.story
+        self.exercised["IDN-09"] += 1
+        key = (story.user, seen.event.thread_id, payload.tool_call_id)
+        known = self._calls.get(key)
+        if known is None:
+            self._calls.add(key, seen)
+            return
+        before = known.event.payload
+        same_call = known.story is story and before.tool_name == payload.tool_name
+        if not same_call or before.parameters != payload.parameters:
+            self.fail(
+                "IDN-09",
+                "two tool calls of a thread have the same tool_call_id",
+                expected="a tool_call_id of its own for each call",
+                actual=f"{payload.tool_call_id} for {before.tool_name} and for {payload.tool_name}",
+                witnesses=[known, seen],
+                run=story,
+            )
+
+    def finish(self) -> None:
+        """Every event id was looked at."""
+        self.exercised["IDN-06"] = max(self.exercised["IDN-06"], self.world.events)
+
+
+class Echo(Check):
+    """Ids that the client chose come back as they were."""
+
+    decides = ("IDN-07",)
+
+    @on(Accepted)
+    def accepted(self, notice: Notice) -> None:
+        """Hold the answer against the request."""
+        event, request = notice.event, notice.request
+        assert isinstance(event, Accepted)
+        if request is None:
+            return
+        asked = request.asked
+        pairs = [("request_id", asked.request_id, event.request_id)]
+        if asked.owner is None:
+            pairs.append(("thread_id", asked.thread_id, event.thread_id))
+        for name, sent, came in pairs:
+            if sent is None:
+                continue
+            self.exercised["IDN-07"] += 1
+            if came != sent:
+                self.fail(
+                    "IDN-07",
+                    f"the {name} that the client chose comes back changed",
+                    expected=f"{name}: {sent}",
+                    actual=f"{name}: {describe(came)}",
+                    witnesses=[request, notice],
+                    user=asked.user,
+                )
+
+    @on(Kind.STARTED)
+    def started(self, seen: Sighting) -> None:
+        """The start event names the request."""
+        request = seen.story.request
+        came = seen.event.payload.request_id
+        if request is None or seen.foreign or not seen.fresh or seen.story.first is not None or came is None:
+            return
+        self.exercised["IDN-07"] += 1
+        if came != request.asked.request_id:
+            self.fail(
+                "IDN-07",
+                "a run starts under another request_id than the client's",
+                expected=f"request_id: {request.asked.request_id}",
+                actual=f"request_id: {describe(came)}",
+                witnesses=[request, seen],
+                run=seen.story,
+            )
+
+
+class Entropy(Check):
+    """Run ids cannot be guessed: from many of them, an upper bound of the bits that vary."""
+
+    decides = ("IDN-05",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._ids: dict[str, Sighting] = {}
+
+    @on(Kind.STARTED)
+    def started(self, seen: Sighting) -> None:
+        """Collect run ids."""
+        run_id = seen.event.run_id
+        if run_id and seen.story.first is None and not is_placeholder(run_id) and len(self._ids) < _SAMPLES:
+            self._ids.setdefault(run_id, seen)
+
+    def finish(self) -> None:
+        """Judge the ids together."""
+        ids = list(self._ids)
+        self.exercised["IDN-05"] = len(ids)
+        guess = self._guessable(ids)
+        if guess is not None:
+            seen, actual = guess
+            self.fail(
+                "IDN-05",
+                "run ids can be guessed",
+                expected="at least 64 random bits, such as a version 4 UUID",
+                actual=actual,
+                witnesses=[*list(self._ids.values())[:2], seen],
+                run=seen.story,
+            )
+        elif len(ids) < _NEEDED:
+            self.undecided["IDN-05"] = f"{len(ids)} run ids seen, {_NEEDED} are needed"
+
+    def _guessable(self, ids: list[str]) -> tuple[Sighting, str] | None:
+        for run_id, seen in self._ids.items():
+            version = _UUID.fullmatch(run_id)
+            if version and version[1] in "135":
+                return seen, f"{run_id}: a UUID of version {version[1]}, which is not random"
+            own = seen.event.user_id
+            if own and len(own) >= 3 and own in run_id and random_bits([i.replace(own, "") for i in ids]) < _BITS:
+                return seen, f"{run_id}: made from the user id {own}"
+        if len(ids) >= _NEEDED:
+            bits = random_bits(ids)
+            if bits < _BITS:
+                return self._ids[ids[-1]], f"at most {bits:.0f} bits vary over {len(ids)} ids, e.g. {ids[0]}, {ids[1]}"
+        return None
+
+
+def random_bits(ids: list[str]) -> float:
+    """Return an upper bound in bits of the randomness of ids: what each position could hold, where it varies at all."""
+    if len(ids) < 2:
+        return math.inf
+    width = max(map(len, ids))
+    bits = 0.0
+    for column in zip(*(identifier.ljust(width) for identifier in ids), strict=True):
+        symbols = set(column)
+        if len(symbols) > 1:
+            bits += math.log2(_alphabet(symbols))
+    return bits
+
+
+def _alphabet(symbols: set[str]) -> int:
+    text = "".join(symbols).strip()
+    if text.isdigit():
+        return 10
+    if all(symbol in "0123456789abcdef" for symbol in text) or all(symbol in "0123456789ABCDEF" for symbol in text):
+        return 16
+    return 36 if text == text.lower() or text == text.upper() else 64

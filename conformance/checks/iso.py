@@ -1,0 +1,387 @@
+"""ISO: nobody sees anybody else."""
+
+import re
+from typing import Any
+
+from conformance import canary, script
+from conformance.checks.check import EVERY_EVENT, Check, Evidence, on
+from conformance.dialects.fields import shorten
+from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
+from conformance.history import operations as ops
+from conformance.history.operations import Action
+from conformance.identity import Mark
+from conformance.story import Connection, Notice, Request, Sighting, Story
+
+_WORDS = re.compile(rb"[\w-]{8,}")
+_TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12"}
+_ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+
+
+class Leaks(Check):
+    """Whose canaries and ids turn up on whose connection."""
+
+    decides = ("ISO-01", "ISO-02", "ISO-03", "ISO-04", "ISO-05", "ISO-07", "ISO-10", "ISO-11")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._users: set[str] = set()
+        self._gone: set[str] = set()
+        self._named: dict[str, set[bytes]] = {}
+        self._trespass: dict[int, str] = {}
+        self._own: tuple[int, list[tuple[bytes, Mark]]] = (0, [])
+        self._shared_frames = 0
+        self._threads: dict[str, set[str]] = {}
+
+    # -- who is there -----------------------------------------------------------------------------------------------
+
+    @on(ops.Connecting)
+    def connecting(self, op: ops.Connecting) -> None:
+        """Another user may be seen from now on."""
+        if op.user is not None and len(self._users) < 2:
+            self._users.add(op.user)
+
+    @on(ops.Connected)
+    def connected(self, op: ops.Connected) -> None:
+        """A connection that may inherit something from a user who left."""
+        connection = self.world.connections[op.conn]
+        self.exercised["ISO-10"] += bool(self._gone - {connection.op.user or ""})
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """A user may have left."""
+        user = self.world.connections[op.conn].op.user
+        if user is not None and not self.world.connections_of(user):
+            if len(self._gone) < 4096:
+                self._gone.add(user)
+            self._named.pop(user, None)
+            self._threads.pop(user, None)
+        self._trespass.pop(op.conn, None)
+
+    @on(ops.Asked)
+    def asked(self, op: ops.Asked) -> None:
+        """What a client names itself is no leak when the answer names it again."""
+        named = self._named.setdefault(op.user, set())
+        if op.owner is not None or op.impersonates:
+            named.update(i.encode() for i in (op.run_id, op.thread_id, op.impersonates) if i)
+        if op.owner and op.thread_id:
+            self.exercised["ISO-07"] += 1
+            self._trespass[op.conn] = op.owner
+
+    # -- what is on the wire ----------------------------------------------------------------------------------------
+
+    @on(ops.Received)
+    def frame(self, op: ops.Received) -> None:
+        """Look for canaries as they stand in any frame."""
+        if len(self._users) > 1:
+            self._shared_frames += 1
+        raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
+        if 126 in raw:
+            self._canaries(raw, op.conn, [self.here(op)], None)
+
+    def _canaries(self, raw: bytes, conn: int, evidence: list[Evidence], story: Story | None) -> None:
+        connection = self.world.connections[conn]
+        own: list[tuple[bytes, Mark]] = []
+        for token in canary.find(raw):
+            mark = self.world.marks.get(token.encode())
+            if mark is None:
+                continue
+            if mark.user != connection.op.user:
+                self._leak("ISO-01", token, mark, connection, evidence, story)
+            else:
+                own.append((token.encode(), mark))
+        self._own = (self.world.line, own)
+
+    def _leak(
+        self,
+        requirement: str,
+        what: str,
+        mark: Mark,
+        connection: Connection,
+        evidence: list[Evidence],
+        story: Story | None,
+    ) -> None:
+        kind = "canary" if requirement == "ISO-01" else f"{mark.kind} id"
+        source: list[Evidence] = []
+        request = self.world.requests.get(mark.ask) if mark.ask is not None else None
+        if request is not None:
+            source.append(request)
+        also = [requirement]
+        if mark.user in self._gone and not self.world.connections_of(mark.user):
+            also.append("ISO-10")
+        if self._trespass.get(connection.number) == mark.user:
+            also.append("ISO-07")
+        for each in also:
+            self.fail(
+                each,
+                f"a {kind} of {mark.user} on a connection of {connection.op.user}",
+                expected=f"nothing of {mark.user}",
+                actual=what,
+                witnesses=[*source, *evidence],
+                run=story,
+                user=connection.op.user,
+                scenario=connection.op.scenario,
+            )
+
+    @on(Ready, Accepted, Unknown, Pong, Heartbeat)
+    def notice(self, notice: Notice) -> None:
+        """Look for others' ids in frames that belong to no run."""
+        self._ids(notice.op.raw, notice.connection, notice, None)
+
+    @on(Refusal)
+    def refusal(self, notice: Notice) -> None:
+        """An error shown to a user."""
+        self._error(notice, notice.op.raw, notice.connection)
+        self._ids(notice.op.raw, notice.connection, notice, None)
+
+    @on(ops.Refused)
+    def refused(self, op: ops.Refused) -> None:
+        """An HTTP error shown to a user."""
+        connection = self.world.connections[op.conn]
+        self._error(self.here(op), op.body.encode(), connection)
+        self._ids(op.body.encode(), connection, self.here(op), None)
+
+    def _error(self, evidence: Evidence, raw: bytes, connection: Connection) -> None:
+        self.exercised["ISO-11"] += len(self._users) > 1
+        for token in canary.find(raw):
+            mark = self.world.marks.get(token.encode())
+            if mark is not None and mark.user != connection.op.user:
+                self.fail(
+                    "ISO-11",
+                    f"an error shown to {connection.op.user} carries data of {mark.user}",
+                    expected="an error about the user's own request only",
+                    actual=token,
+                    witnesses=[evidence],
+                    user=connection.op.user,
+                )
+
+    def _ids(self, raw: bytes, connection: Connection, evidence: Evidence, story: Story | None) -> None:
+        for word, mark in self.world.marks.among(_WORDS.findall(raw)):
+            user = connection.op.user
+            if mark.user == user or mark.kind in ("canary", "request"):
+                continue
+            if user is not None and word in self._named.get(user, ()):
+                continue
+            self._leak("ISO-02", word.decode(), mark, connection, [evidence], story)
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """A run event: whose run it is, and what it holds."""
+        story, event = seen.story, seen.event
+        if seen.foreign:
+            self._foreign_run(seen)
+            return
+        line, own = self._own
+        if line == seen.line and own:
+            self._other_run(seen, own)
+        if event.kind is Kind.TEXT and event.exact and story.first is not None:
+            return  # its text is searched together with its neighbours' at the run's end
+        self._search(seen)
+
+    def _search(self, seen: Sighting) -> None:
+        event, first = seen.event, seen.story.first
+        raw = seen.op.raw
+        if first is None:
+            trace = getattr(event, "traceparent", None)
+            if trace and trace.count("-") == 3 and seen.story.user:
+                self.world.marks.add(trace.split("-")[1], "trace", seen.story.user)
+        elif event.exact and event.agent_name == first.event.agent_name:
+            start = raw.find(b'"payload"')
+            raw = raw[start:] if start > 0 else raw
+        self._ids(raw, seen.connection, seen, seen.story)
+        if event.kind is Kind.FAILED:
+            self._error(seen, raw, seen.connection)
+        if any(piece in raw for piece in canary.ENCODED):
+            self._canaries(raw, seen.connection.number, [seen], seen.story)
+
+    def _foreign_run(self, seen: Sighting) -> None:
+        story, connection = seen.story, seen.connection
+        requirements = ["ISO-03"]
+        if story.user is not None and self._trespass.get(connection.number) == story.user:
+            requirements.append("ISO-07")
+        for requirement in requirements:
+            self.fail(
+                requirement,
+                f"an event of {story.user}'s run on a connection of {connection.op.user}",
+                expected=f"only runs of {connection.op.user}",
+                actual=f"{seen.event.kind.name.lower()} of run {seen.event.run_id}",
+                witnesses=[*([story.request] if story.request else []), seen],
+                run=story,
+                user=connection.op.user,
+                scenario=connection.op.scenario,
+            )
+
+    # -- between the runs of one user -------------------------------------------------------------------------------
+
+    def _other_run(self, seen: Sighting, own: list[tuple[bytes, Mark]]) -> None:
+        story = seen.story
+        for token, mark in own:
+            source = self.world.requests.get(mark.ask) if mark.ask is not None else None
+            other = source.story if source is not None else None
+            if source is None or other is None or other is story:
+                continue
+            if other.thread_id is not None and story.thread_id is not None and other.thread_id != story.thread_id:
+                self._mixed("ISO-04", "another thread's", token, source, seen)
+            elif _concurrent(story, other) and story.script is not None and not script.recalls(story.script):
+                self._mixed("ISO-05", "a concurrent run's", token, source, seen)
+
+    def _mixed(self, requirement: str, whose: str, token: bytes, source: Request, seen: Sighting) -> None:
+        self.fail(
+            requirement,
+            f"{whose} canary in a run that was not told it",
+            expected="only what this run was told",
+            actual=token.decode(),
+            witnesses=[source, seen],
+            run=seen.story,
+        )
+
+    @on(Accepted)
+    def accepted(self, notice: Notice) -> None:
+        """Runs of one user that could mix: in two threads, or two at once on one."""
+        story = notice.request.story if notice.request else None
+        if story is None or story.user is None or story.thread_id is None:
+            return
+        mine = [s for s in self.world.stories.values() if s.user == story.user and s is not story]
+        self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
+        before = self._threads.setdefault(story.user, set())
+        self.exercised["ISO-04"] += bool(before - {story.thread_id})
+        before.add(story.thread_id)
+
+    # -- text that is split over events -----------------------------------------------------------------------------
+
+    @on(*_ENDS)
+    def ended(self, seen: Sighting) -> None:
+        """Search the streamed text as a whole."""
+        if not seen.foreign and seen.fresh and seen.story.terminal is None:
+            self._streamed(seen.story)
+
+    @on(Story)
+    def settled(self, story: Story) -> None:
+        """A run without an end: search what there is."""
+        if story.terminal is None:
+            self._streamed(story)
+
+    def _streamed(self, story: Story) -> None:
+        parts = story.text
+        if not parts:
+            return
+        whole = "".join(part.event.payload.text or "" for part in parts).encode()
+        connection = parts[0].connection
+        for token in canary.find(whole):
+            mark = self.world.marks.get(token.encode())
+            if mark is not None and mark.user != story.user:
+                holding = _parts_with(parts, token)
+                if len(holding) > 1 or token.encode() not in holding[0].op.raw:
+                    self._leak("ISO-01", token, mark, connection, list(holding), story)
+        for word, mark in self.world.marks.among(_WORDS.findall(whole)):
+            if mark.user != story.user and mark.kind not in ("canary", "request"):
+                self._leak("ISO-02", word.decode(), mark, connection, [*_parts_with(parts, word.decode())], story)
+
+    def finish(self) -> None:
+        """Every frame was searched for what is others'."""
+        for requirement in ("ISO-01", "ISO-02", "ISO-03"):
+            self.exercised[requirement] = self._shared_frames
+
+
+def _concurrent(one: Story, other: Story) -> bool:
+    first, second = sorted((one, other), key=lambda story: story.born_at)
+    return first.terminal is None or first.terminal.op.at > second.born_at
+
+
+def _parts_with(parts: list[Sighting], token: str) -> list[Sighting]:
+    """Return the events over which a token is spread; all where it is encoded."""
+    texts = [part.event.payload.text or "" for part in parts]
+    start = "".join(texts).find(token)
+    if start < 0:
+        return [parts[0], parts[-1]]
+    found, position = [], 0
+    for part, text in zip(parts, texts, strict=True):
+        if position < start + len(token) and position + len(text) > start:
+            found.append(part)
+        position += len(text)
+    return found
+
+
+class Bystanders(Check):
+    """What one user does neither fails, delays nor locks out another."""
+
+    decides = ("ISO-08", "ISO-09", "ISO-12")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._calm: dict[str, int] = {}
+
+    @on(*_ENDS)
+    def ended(self, seen: Sighting) -> None:
+        """A bystander's run ends: how long did it take, and how did it end?"""
+        story = seen.story
+        request = story.request
+        if request is None or seen.foreign or story.terminal is not None or request.asked.behaviour is None:
+            return
+        took = seen.op.at - request.asked.at
+        user = request.asked.user
+        behaviour, _, trouble = request.asked.behaviour.partition(":")
+        if behaviour == "calm":
+            self._calm[user] = max(took, self._calm.get(user, 0))
+        elif behaviour == "bystander" and trouble in _TROUBLE:
+            self._disturbed(seen, request, trouble, took)
+
+    def _disturbed(self, seen: Sighting, request: Request, trouble: str, took: int) -> None:
+        requirement = _TROUBLE[trouble]
+        calm = self._calm.get(request.asked.user)
+        if calm is None or self.world.lagged_at >= request.asked.at:
+            return
+        self.exercised[requirement] += 1
+        bounds = self.world.bounds
+        allowed = calm + bounds.scaled_ms(bounds.delivery_p95_ms) * 1000
+        if seen.event.kind is not Kind.COMPLETED:
+            actual = f"{seen.event.kind.name.lower()}: {shorten(seen.op.raw, 120)}"
+        elif took > allowed and requirement != "ISO-12":
+            actual = f"{took / 1000:,.0f} ms"
+        else:
+            return
+        self.fail(
+            requirement,
+            f"a bystander's run suffers from another user's trouble ({trouble.replace('_', ' ')})",
+            expected=f"completed within {allowed / 1000:,.0f} ms ({calm / 1000:,.0f} ms when it is calm)",
+            actual=actual,
+            witnesses=[request, seen],
+            run=seen.story,
+        )
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """A bystander's run that never ended."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is None or op.late or not request.runs or request.refusal is not None:
+            return
+        behaviour, _, trouble = (request.asked.behaviour or "").partition(":")
+        if behaviour == "bystander" and trouble in _TROUBLE:
+            self.fail(
+                _TROUBLE[trouble],
+                f"a bystander's run hangs in another user's trouble ({trouble.replace('_', ' ')})",
+                expected="a run like any other",
+                actual=f"no end within {op.waited_ms:,} ms",
+                witnesses=[request, self.here(op)],
+                run=request.story,
+                user=request.asked.user,
+            )
+
+    @on(Refusal)
+    def refused(self, notice: Notice) -> None:
+        """A user who has nothing open is refused."""
+        request = notice.request
+        if request is None or request.asked.action not in (Action.START, Action.CONTINUE):
+            return
+        if not (request.asked.behaviour or "").startswith("bystander"):
+            return
+        user = request.asked.user
+        if any(story.user == user for story in self.world.stories.values()):
+            return
+        self.fail(
+            "ISO-12",
+            "a user without open runs is locked out by another user's",
+            expected="limits counted for each user",
+            actual=shorten(notice.op.raw, 160),
+            witnesses=[request, notice],
+            user=user,
+        )

@@ -1,0 +1,189 @@
+"""ORD: order is kept. Also what becomes of missing, doubled and replayed events (DLV-04, DLV-05, DLV-06)."""
+
+from conformance.checks.check import EVERY_EVENT, Check, on
+from conformance.events import Kind
+from conformance.history import operations as ops
+from conformance.history.operations import ClosedBy
+from conformance.story import Connection, Sighting, Story, Stream
+
+_SLOW_CONSUMER = frozenset({1008, 1013, 4408})
+
+
+class Sequence(Check):
+    """A run's events are numbered without gaps and come in that order, on every connection and in every replay."""
+
+    decides = ("ORD-01", "ORD-02", "ORD-04", "ORD-05", "DLV-04", "DLV-05")
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """Judge an event's place in its stream."""
+        stream = seen.stream
+        seq = seen.event.seq
+        if seq is None or seen.foreign:
+            return
+        if seq == stream.high + 1 and (seen.fresh or seen.event.event_id in seen.story.ids):
+            if not seen.fresh:
+                self._elsewhere_too(seen)
+            return
+        if seq > stream.high + 1:
+            self._skipped(seen)
+        elif seq in stream.missing:
+            self._late(seen)
+        else:
+            self._repeated(seen)
+
+    def _elsewhere_too(self, seen: Sighting) -> None:
+        """The next event of this stream, already seen on another connection or before a reconnect."""
+        requirement = "ORD-04" if seen.stream.resumed else "ORD-05"
+        self.exercised[requirement] += 1
+        if seen.stream.resumed:
+            self.exercised["DLV-05"] += 1
+        known = seen.story.ids.get(seen.event.event_id or "")
+        if known is not None and known != seen.event.seq:
+            self.fail(
+                requirement,
+                "an event has another seq than when it was first delivered",
+                expected=f"event {seen.event.event_id} with seq {known}",
+                actual=f"seq {seen.event.seq}",
+                witnesses=[seen],
+                run=seen.story,
+            )
+
+    def _skipped(self, seen: Sighting) -> None:
+        if not seen.stream.resumed:
+            return  # decided when the stream ends: they may come late, which is ORD-02's matter
+        missing = f"{seen.stream.high + 1} to {(seen.event.seq or 0) - 1}"
+        self.exercised["DLV-05"] += 1
+        for requirement in ("ORD-04", "DLV-05"):
+            self.fail(
+                requirement,
+                "a replay leaves out events, or brings them out of order",
+                expected=f"seq {seen.stream.high + 1} next",
+                actual=f"seq {seen.event.seq}; {missing} not yet delivered",
+                witnesses=[seen],
+                run=seen.story,
+            )
+
+    def _late(self, seen: Sighting) -> None:
+        for requirement in ("ORD-04", "DLV-05") if seen.stream.resumed else ("ORD-02", *self._also_elsewhere(seen)):
+            self.fail(
+                requirement,
+                "events of a run arrive out of order",
+                expected=f"seq {seen.event.seq} before seq {seen.stream.high}",
+                actual=f"seq {seen.event.seq} after seq {seen.stream.high}",
+                witnesses=[*([seen.story.last] if seen.story.last else []), seen],
+                run=seen.story,
+            )
+
+    def _also_elsewhere(self, seen: Sighting) -> tuple[str, ...]:
+        user = seen.connection.user
+        others = self.world.connections_of(user) if user else []
+        shared = any(c is not seen.connection and seen.story.number in c.streams for c in others)
+        return ("ORD-05",) if shared else ()
+
+    def _repeated(self, seen: Sighting) -> None:
+        """A seq that this stream already had (or that is below 1)."""
+        event, story = seen.event, seen.story
+        if event.seq is not None and event.seq < 1:
+            self._misnumbered(seen, "a seq below 1", "seq from 1")
+        elif not seen.fresh and (story.settled or event.event_id in story.ids or event.event_id is None):
+            self._doubled(seen)
+        elif seen.stream.resumed:
+            self.fail(
+                "ORD-04",
+                "a replayed event is not the one that was first delivered",
+                expected=f"seq {event.seq} with its event_id",
+                actual=f"another event_id: {event.event_id}",
+                witnesses=[seen],
+                run=story,
+            )
+        else:
+            self._misnumbered(seen, "two events with the same seq", f"seq {seen.stream.high + 1}")
+
+    def _doubled(self, seen: Sighting) -> None:
+        for requirement in ("DLV-04", "DLV-05") if seen.stream.resumed else ("DLV-04",):
+            self.fail(
+                requirement,
+                "an event is delivered twice on one connection",
+                expected="each event once, unless the client asks for it again",
+                actual=f"seq {seen.event.seq} ({seen.event.kind.name.lower()}) a second time",
+                witnesses=[seen],
+                run=seen.story,
+            )
+
+    def _misnumbered(self, seen: Sighting, message: str, expected: str) -> None:
+        self.fail(
+            "ORD-01",
+            message,
+            expected=expected,
+            actual=f"seq {seen.event.seq} with event_id {seen.event.event_id}",
+            witnesses=[*([seen.story.last] if seen.story.last else []), seen],
+            run=seen.story,
+        )
+
+    @on(Story)
+    def settled(self, story: Story) -> None:
+        """All that will come has come: a number that no connection saw was left out."""
+        if story.first is None or story.first.event.seq is None:
+            return
+        self.exercised["ORD-01"] += 1
+        self.exercised["ORD-02"] += 1
+        if story.missing and not story.first.stream.joined_late and story.last is not None:
+            numbers = sorted(story.missing)
+            self.fail(
+                "ORD-01",
+                "a run's seq has gaps",
+                expected=f"every seq from 1 to {story.high}",
+                actual=f"never seen: {', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''}",
+                witnesses=[story.first, story.last],
+                run=story,
+            )
+
+    def finish(self) -> None:
+        """Every event was held against its stream."""
+        self.exercised["DLV-04"] = self.world.events
+
+
+class Replays(Check):
+    """After a reconnect nothing is lost; and a slow reader gets everything, or is told that it does not."""
+
+    decides = ("DLV-05", "DLV-06")
+
+    @on(*(kind for kind in EVERY_EVENT if kind in (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)))
+    def ended(self, seen: Sighting) -> None:
+        """A stream is complete."""
+        if seen.foreign:
+            return
+        stream, connection = seen.stream, seen.connection
+        if stream.resumed:
+            self.exercised["DLV-05"] += 1
+        if connection.was_paused:
+            self.exercised["DLV-06"] += 1
+            if stream.missing or (seen.event.seq or 0) > stream.high + 1:
+                self._gap(connection, stream, seen)
+
+    def _gap(self, connection: Connection, stream: Stream, seen: Sighting) -> None:
+        self.fail(
+            "DLV-06",
+            "a slow reader misses events and is not told",
+            expected="every event, or a close with a code that says so (4408)",
+            actual=f"seq jumps from {stream.high} to {seen.event.seq}, {len(stream.missing)} more missing",
+            witnesses=[seen],
+            run=seen.story,
+        )
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """A slow reader that is closed must be told so."""
+        connection = self.world.connections[op.conn]
+        if not connection.was_paused or op.by is not ClosedBy.TARGET:
+            return
+        self.exercised["DLV-06"] += 1
+        if op.code not in _SLOW_CONSUMER:
+            self.fail(
+                "DLV-06",
+                "a slow reader is cut off without a code that says so",
+                expected="close code 4408 (or 1013)",
+                actual=f"close code {op.code}",
+                witnesses=[self.here(op)],
+            )

@@ -1,0 +1,30 @@
+"""Dialects: what a target speaks. Each is one sans-IO file; `named` finds it."""
+
+import importlib
+import pkgutil
+from functools import cache
+
+import conformance.dialects as package
+from conformance.dialects.dialect import Dialect
+from conformance.errors import UsageError
+
+
+@cache
+def _modules() -> dict[str, str]:
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return {name.replace("_", "-"): f"{package.__name__}.{name}" for name in names if name not in {"dialect", "fields"}}
+
+
+def names() -> list[str]:
+    """Return the names of the built-in dialects."""
+    return sorted(_modules())
+
+
+def named(name: str) -> Dialect:
+    """Return the built-in dialect of that name; raise `UsageError` where there is none."""
+    try:
+        module = importlib.import_module(_modules()[name])
+    except KeyError:
+        raise UsageError(f"no dialect named {name!r}: built in are {', '.join(names())}") from None
+    dialect: Dialect = module.DIALECT
+    return dialect

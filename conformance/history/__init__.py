@@ -1,0 +1,1 @@
+"""The history of a run of the kit: an append-only list of operations, stored as JSON Lines."""

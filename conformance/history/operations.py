@@ -1,0 +1,258 @@
+"""The operations that a history is made of.
+
+`at` is the time of an operation in microseconds since the history began, from a monotonic clock; the header says when
+that was. `conn` numbers a connection (a WebSocket, or one HTTP exchange) and is never reused within a history.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from conformance.bounds import Bounds
+
+FORMAT = 1
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="op", tag="history"):
+    """The first line: everything that judging needs besides the operations.
+
+    `began_us` is wall-clock time in microseconds since 1970. `capabilities` is None where the target file declares
+    none: then what the target announces counts, else what the dialect implies. `granted` are capabilities that come
+    from how the kit drives the target (jwt, managed). `partial` means that the history may stop in the middle.
+    """
+
+    format: int
+    kit: str
+    catalogue: int
+    began_us: int
+    target: str
+    dialect: str
+    seed: int | None = None
+    command: str = "verify"
+    profile: str | None = None
+    capabilities: tuple[str, ...] | None = None
+    granted: tuple[str, ...] = ()
+    bounds: Bounds = Bounds()
+    same_clock: bool = False
+    repeat: str | None = None
+    only: tuple[str, ...] = ()
+
+
+class Operation(msgspec.Struct, frozen=True, gc=False, tag_field="op", omit_defaults=True):
+    """Something that happened, at `at` microseconds since the history began."""
+
+    at: int
+
+
+class ScenarioBegan(Operation, frozen=True, tag="scenario_began"):
+    """The kit begins to drive a scenario."""
+
+    scenario: str
+    title: str = ""
+
+
+class ScenarioEnded(Operation, frozen=True, tag="scenario_ended"):
+    """`problem` says why the kit could not drive the scenario to its end, if so."""
+
+    scenario: str
+    problem: str | None = None
+
+
+class UserJoined(Operation, frozen=True, tag="user_joined"):
+    """A fresh user of the kit's: `user` is the kit's name for it and, where the kit mints tokens, the token's `sub`."""
+
+    user: str
+    scenario: str | None = None
+
+
+class Credentials(StrEnum):
+    """What a connection shows of itself."""
+
+    VALID = "valid"
+    NONE = "none"
+    GARBAGE = "garbage"
+    EXPIRED = "expired"
+    FORGED = "forged"
+    UNSIGNED = "unsigned"
+    SHORT_LIVED = "short_lived"
+
+
+class Connecting(Operation, frozen=True, tag="connecting"):
+    """The kit opens a connection. `url` holds no secret. `expires_at` (µs) is when short-lived credentials end."""
+
+    conn: int
+    user: str | None
+    url: str
+    method: str = "websocket"
+    accept: str = ""
+    credentials: Credentials = Credentials.VALID
+    origin: str | None = None
+    expires_at: int | None = None
+    ask: int | None = None
+    answers_pings: bool = True
+    scenario: str | None = None
+
+
+class Connected(Operation, frozen=True, tag="connected"):
+    """The target accepted: HTTP status 101, or the response's status. Header names are in lower case."""
+
+    conn: int
+    status: int = 101
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Refused(Operation, frozen=True, tag="refused"):
+    """The target answered an upgrade or exchange with an HTTP error (status), or not at all (status None)."""
+
+    conn: int
+    status: int | None
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+class ClosedBy(StrEnum):
+    """Who ended a connection."""
+
+    KIT = "kit"
+    TARGET = "target"
+    NETWORK = "network"
+
+
+class Closed(Operation, frozen=True, tag="closed"):
+    """A connection ended; `code` is the WebSocket close code."""
+
+    conn: int
+    by: ClosedBy
+    code: int | None = None
+    reason: str = ""
+
+
+class Frame(Operation, frozen=True):
+    """A frame as it was on the wire, byte for byte (but for the kit's own secrets, which are replaced by a marker).
+
+    A frame that is one line of JSON stands in the history as it is (`frame`); any other text as a string (`text`),
+    anything else as base64 (`binary`).
+    """
+
+    conn: int
+    frame: msgspec.Raw = msgspec.Raw(b"")
+    text: str | None = None
+    binary: bytes | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The frame's bytes."""
+        if self.text is not None:
+            return self.text.encode()
+        if self.binary is not None:
+            return self.binary
+        return bytes(self.frame)
+
+
+class Sent(Frame, frozen=True, tag="sent"):
+    """A frame to the target."""
+
+
+class Received(Frame, frozen=True, tag="received"):
+    """A frame from the target."""
+
+
+class Pinged(Operation, frozen=True, tag="pinged"):
+    """The target showed life at the transport's level: a WebSocket ping, or an SSE comment."""
+
+    conn: int
+
+
+class Action(StrEnum):
+    """What the kit asks the target to do."""
+
+    START = "start"
+    CONTINUE = "continue"
+    STOP = "stop"
+    RESUME = "resume"
+    READ = "read"
+    PING = "ping"
+    GARBAGE = "garbage"
+    UNKNOWN_TYPE = "unknown_type"
+    OVERSIZE = "oversize"
+
+
+class Asked(Operation, frozen=True, tag="asked"):
+    """What the kit asked for, in the kit's own terms; the frame that says it to the target follows as `Sent`.
+
+    `ask` numbers the question. `script` is what the model was told to do (five-events/1, The script), None where the
+    target's model is not scripted. `owner` is the user whose thread or run is named, where that is not the asker;
+    the empty string means that what is named does not exist. `planted` are fields put into the payload that no envelope
+    may take over, `impersonates` a user id put there.
+    """
+
+    ask: int
+    conn: int
+    user: str
+    action: Action
+    request_id: str | None = None
+    thread_id: str | None = None
+    run_id: str | None = None
+    after_seq: int | None = None
+    canary: str | None = None
+    behaviour: str | None = None
+    script: list[dict[str, Any]] | None = None
+    owner: str | None = None
+    planted: dict[str, str] | None = None
+    impersonates: str | None = None
+
+
+class Awaited(StrEnum):
+    """What the kit was waiting for."""
+
+    ANSWER = "answer"
+    STARTED = "started"
+    TERMINAL = "terminal"
+    REFUSAL = "refusal"
+    READY = "ready"
+    HEARTBEAT = "heartbeat"
+    CLOSE = "close"
+
+
+class GaveUp(Operation, frozen=True, tag="gave_up"):
+    """The kit stopped waiting after its full patience; `late` if its own event loop had been late meanwhile."""
+
+    conn: int
+    awaited: Awaited
+    waited_ms: int
+    ask: int | None = None
+    run_id: str | None = None
+    late: bool = False
+
+
+class Reading(Operation, frozen=True, tag="reading"):
+    """The kit stopped (`paused`) or went on reading from a connection."""
+
+    conn: int
+    paused: bool
+
+
+class Lagged(Operation, frozen=True, tag="lagged"):
+    """The kit's own event loop was late by `by_ms`: times seen in that stretch say nothing of the target."""
+
+    by_ms: float
+
+
+AnyOperation = (
+    ScenarioBegan
+    | ScenarioEnded
+    | UserJoined
+    | Connecting
+    | Connected
+    | Refused
+    | Closed
+    | Sent
+    | Received
+    | Pinged
+    | Asked
+    | GaveUp
+    | Reading
+    | Lagged
+)

@@ -1,0 +1,94 @@
+"""Ids: which of them are no ids at all, and whose the real ones are."""
+
+PLACEHOLDERS = frozenset(
+    {
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "nan",
+        "registry",
+        "default",
+        "default_user",
+        "default_run",
+        "default_thread",
+        "unknown",
+        "test",
+        "anonymous",
+        "system",
+        "placeholder",
+        "todo",
+        "string",
+        "id",
+        "run_id",
+        "user_id",
+        "thread_id",
+        "user",
+        "run",
+        "thread",
+        "session",
+        "0",
+        "-1",
+        "1",
+        "{}",
+        "[]",
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    }
+)
+SHORTEST = 8
+_REMEMBERED = 65_536
+
+
+def is_placeholder(identifier: str) -> bool:
+    """Tell whether an id stands in for one that is missing (IDN-02)."""
+    if len(identifier) > 36:
+        return False
+    bare = identifier.strip().lower()
+    return not bare or bare in PLACEHOLDERS
+
+
+class Mark:
+    """Whose an id or a canary is: what kind of mark, its user, and the thread and question where known."""
+
+    __slots__ = ("ask", "kind", "thread_id", "user")
+
+    def __init__(self, kind: str, user: str, thread_id: str | None, ask: int | None) -> None:
+        self.kind = kind
+        self.user = user
+        self.thread_id = thread_id
+        self.ask = ask
+
+
+class Marks:
+    """What proves whose words are on the wire: ids and canaries, the most recent ones.
+
+    Ids too short or too common to prove anything are not remembered.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, Mark] = {}
+        self._old: dict[bytes, Mark] = {}
+
+    def add(
+        self, identifier: str, kind: str, user: str, *, thread_id: str | None = None, ask: int | None = None
+    ) -> None:
+        """Remember whose this is, unless it is known already: what two users share is the first one's."""
+        if len(identifier) < SHORTEST or is_placeholder(identifier):
+            return
+        key = identifier.encode()
+        if key in self._young or key in self._old:
+            return
+        self._young[key] = Mark(kind, user, thread_id, ask)
+        if len(self._young) >= _REMEMBERED:
+            self._old, self._young = self._young, {}
+
+    def get(self, identifier: bytes) -> Mark | None:
+        """Return whose this is, if that is known."""
+        return self._young.get(identifier) or self._old.get(identifier)
+
+    def among(self, words: list[bytes]) -> list[tuple[bytes, Mark]]:
+        """Return those words that are somebody's, each once."""
+        if self._young.keys().isdisjoint(words) and self._old.keys().isdisjoint(words):
+            return []
+        return [(word, mark) for word in dict.fromkeys(words) if (mark := self.get(word)) is not None]

@@ -1,0 +1,199 @@
+"""The judge: feeds a history to the checks, one operation at a time, and gives the verdict. Pure: no clock, no I/O."""
+
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from conformance import __version__
+from conformance.catalogue import Catalogue, Requirement
+from conformance.checks import all_checks
+from conformance.checks.check import Check
+from conformance.dialects.dialect import Dialect
+from conformance.events import Kind, RunEvent
+from conformance.history.operations import Closed, Header, Operation, Received
+from conformance.story import Story
+from conformance.verdict import (
+    SCHEMA,
+    Finding,
+    Measurement,
+    Outcome,
+    RequirementVerdict,
+    Verdict,
+    overall,
+    summarise,
+)
+from conformance.world import World
+
+Handler = Callable[..., None]
+SHOWN = 10
+SOURCE_FAMILIES = frozenset({"SRC", "TST"})
+
+
+class Judge:
+    """Judges one history. `feed` every operation, then ask for the `verdict` once.
+
+    `findings` are those certain so far. A check that crashes is silenced; what it decides becomes unknown.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        dialect: Dialect,
+        catalogue: Catalogue,
+        *,
+        checks: Iterable[type[Check]] | None = None,
+    ) -> None:
+        self.header = header
+        self.catalogue = catalogue
+        self.world = World(header, dialect, self._settled)
+        self.findings: dict[str, list[Finding]] = {}
+        self.violations: dict[str, int] = {}
+        self.crashes: dict[str, str] = {}
+        self.operations = 0
+        self._last_at = 0
+        self._seen: set[tuple[str, str, str | None, str]] = set()
+        self._checks = [check(self.world, self._report) for check in (all_checks() if checks is None else checks)]
+        self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
+        self._by_class: dict[type, list[Handler]] = {}
+        for check in self._checks:
+            for name in dir(type(check)):
+                for what in getattr(getattr(type(check), name), "handles", ()):
+                    handlers = self._by_kind[what] if isinstance(what, Kind) else self._by_class.setdefault(what, [])
+                    handlers.append(getattr(check, name))
+        self._on_frame = self._by_class.get(Received, [])
+
+    def feed(self, op: Operation) -> None:
+        """Take in the next operation of the history."""
+        world = self.world
+        world.line += 1
+        world.now = op.at
+        self.operations += 1
+        if isinstance(op, Received):
+            self._received(op)
+        else:
+            world.enter(op)
+            self._call(self._by_class.get(type(op), ()), op)
+            if isinstance(op, Closed):
+                world.forget(op.conn)
+
+    def _received(self, op: Received) -> None:
+        world = self.world
+        connection = world.connections.get(op.conn)
+        if connection is None:
+            return
+        connection.received += 1
+        if self._on_frame:
+            self._call(self._on_frame, op)
+        raw = op.frame if op.text is None and op.binary is None else op.raw
+        for event in connection.decoder.decode(raw):
+            if isinstance(event, RunEvent):
+                sighting = world.sight(connection, op, event)
+                for handle in self._by_kind[event.kind]:
+                    try:
+                        handle(sighting)
+                    except Exception:
+                        self._crashed(handle)
+                world.settle(sighting)
+            else:
+                notice = world.notice(connection, op, event)
+                self._call(self._by_class.get(type(event), ()), notice)
+
+    def _call(self, handlers: Iterable[Handler], argument: object) -> None:
+        for handle in handlers:
+            try:
+                handle(argument)
+            except Exception:
+                self._crashed(handle)
+
+    def _settled(self, story: Story) -> None:
+        self._call(self._by_class.get(Story, ()), story)
+
+    def _crashed(self, handle: Handler) -> None:
+        check: Check = handle.__self__  # type: ignore[attr-defined]
+        name = type(check).__name__
+        if name not in self.crashes:
+            self.crashes[name] = f"check {name} crashed at line {self.world.line}: {traceback.format_exc(limit=-3)}"
+
+    def _report(self, finding: Finding) -> None:
+        requirement = finding.requirement
+        self.violations[requirement] = self.violations.get(requirement, 0) + 1
+        shown = self.findings.setdefault(requirement, [])
+        key = (requirement, finding.message, finding.run_id, finding.actual)
+        if len(shown) < SHOWN and key not in self._seen:
+            self._seen.add(key)
+            shown.append(finding)
+
+    # -- the verdict ------------------------------------------------------------------------------------------------
+
+    def verdict(self, *, only: Iterable[str] = (), warnings: Iterable[str] = (), truncated: bool = False) -> Verdict:
+        """Settle what is open and give the verdict on the whole catalogue, or on the ids and families in `only`."""
+        self.world.finish()
+        for check in self._checks:
+            try:
+                check.finish()
+            except Exception:
+                self._crashed(check.finish)
+        selected = self.catalogue.select(only) if only else list(self.catalogue)
+        requirements = tuple(self._decide(requirement) for requirement in selected)
+        header = self.header
+        began = datetime.fromtimestamp(header.began_us / 1e6, UTC).isoformat(timespec="milliseconds")
+        notes = [*warnings, *(["the recording ends in the middle of a line"] if truncated else [])]
+        return Verdict(
+            schema=SCHEMA,
+            kit=__version__,
+            catalogue=header.catalogue,
+            command=header.command,
+            target=header.target,
+            dialect=header.dialect,
+            seed=header.seed,
+            verdict=overall(requirements),
+            summary=summarise(requirements),
+            requirements=requirements,
+            capabilities=tuple(sorted(self.world.capabilities)),
+            began=began.replace("+00:00", "Z"),
+            duration_ms=self.world.now / 1000,
+            operations=self.operations,
+            events=self.world.events,
+            measurements=self._measurements(),
+            warnings=tuple(notes),
+            harness_errors=tuple(self.crashes.values()),
+            repeat=header.repeat,
+            profile=header.profile,
+        )
+
+    def _measurements(self) -> tuple[Measurement, ...]:
+        return tuple(measurement for check in self._checks for measurement in check.measured)
+
+    def _decide(self, requirement: Requirement) -> RequirementVerdict:
+        name = requirement.id
+        deciding = [check for check in self._checks if name in check.decides]
+        exercised = sum(check.exercised[name] for check in deciding)
+        found = self.violations.get(name, 0)
+        undecided = next((check.undecided[name] for check in deciding if name in check.undecided), None)
+        crashed = [type(check).__name__ for check in deciding if type(check).__name__ in self.crashes]
+        if found:
+            outcome, reason = Outcome.FAIL, f"violated {found} time{'s' if found > 1 else ''}"
+        elif requirement.family in SOURCE_FAMILIES:
+            outcome, reason = Outcome.NOT_APPLICABLE, "needs a source tree: agent-conformance audit PATH"
+        elif requirement.capability is not None and requirement.capability not in self.world.capabilities:
+            outcome, reason = Outcome.NOT_APPLICABLE, f"the target does not declare {requirement.capability}"
+        elif not deciding:
+            outcome, reason = Outcome.UNKNOWN, "no check yet"
+        elif crashed:
+            outcome, reason = Outcome.UNKNOWN, f"its check crashed: {', '.join(crashed)}"
+        elif undecided is not None:
+            outcome, reason = Outcome.UNKNOWN, undecided
+        elif not exercised:
+            outcome, reason = Outcome.UNKNOWN, "nothing was seen that could decide it"
+        else:
+            outcome, reason = Outcome.PASS, f"held {exercised} time{'s' if exercised > 1 else ''}"
+        return RequirementVerdict(
+            id=name,
+            level=requirement.level,
+            statement=requirement.statement,
+            verdict=outcome,
+            exercised=max(exercised, found),
+            reason=reason,
+            violations=found,
+            findings=tuple(self.findings.get(name, ())),
+        )

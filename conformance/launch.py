@@ -1,0 +1,150 @@
+"""Starting and stopping a target's process: a free port, a readiness probe, captured output, no survivors."""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import httpx
+
+from conformance.errors import TargetUnreachable, UsageError
+
+_READY_S = 30.0
+_GRACE_S = 5.0
+_EVERY_S = 0.05
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Launched:
+    """A target's process, in a process group of its own. Use as an asynchronous context manager.
+
+    Its output goes to the file `output`. On exit it gets SIGTERM, and SIGKILL after a grace of 5 s.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        url: str,
+        health: str | None,
+        output: Path,
+        directory: Path,
+        environment: Mapping[str, str],
+        ready_s: float = _READY_S,
+    ) -> None:
+        self.words = list(words)
+        self.output = output
+        self._url = url
+        self._health = health
+        self._directory = directory
+        self._environment = {**os.environ, **environment}
+        self._ready_s = ready_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._file: IO[bytes] | None = None
+
+    async def __aenter__(self) -> "Launched":
+        self._file = self.output.open("wb")
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.words,
+                cwd=self._directory,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=self._file,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._file.close()
+            raise UsageError(f"[target] command: cannot run {self.words[0]!r}: {error.strerror}") from error
+        try:
+            await self._ready()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def exited(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.returncode if self._process else None
+
+    async def _ready(self) -> None:
+        deadline = time.monotonic() + self._ready_s
+        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as http:
+            while True:
+                if self.exited is not None:
+                    raise TargetUnreachable(
+                        f"the target exited with {self.exited} before it was ready: {shlex.join(self.words)}"
+                        f"{self.last_words()}"
+                    )
+                if await self._probe(http):
+                    return
+                if time.monotonic() > deadline:
+                    probe = self._health or self._url
+                    raise TargetUnreachable(
+                        f"the target was not ready within {self._ready_s:g} s (probed {probe}){self.last_words()}"
+                    )
+                await asyncio.sleep(_EVERY_S)
+
+    async def _probe(self, http: httpx.AsyncClient) -> bool:
+        if self._health:
+            with contextlib.suppress(httpx.HTTPError):
+                return (await http.get(self._health)).status_code < 400
+            return False
+        return await accepts_connections(self._url)
+
+    def last_words(self) -> str:
+        """Return the end of its output, for an error message."""
+        text = self.output.read_bytes()[-1500:].decode(errors="replace").strip() if self.output.exists() else ""
+        return f"\nits last output ({self.output}):\n{text}" if text else f"\nit printed nothing ({self.output})"
+
+    async def stop(self) -> None:
+        """End the process and whatever it started; waits until it is gone."""
+        process = self._process
+        if process is not None:
+            if process.returncode is None:
+                self._signal(signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), _GRACE_S)
+            self._signal(signal.SIGKILL)
+            await process.wait()
+        if self._file is not None:
+            self._file.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+async def accepts_connections(url: str, *, timeout_s: float = 5.0) -> bool:
+    """Tell whether something listens where a URL points to."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme in ("wss", "https") else 80)
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True

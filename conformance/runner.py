@@ -1,0 +1,309 @@
+"""The runner: starts the target, plays the scenarios, records the history and has it judged while it grows."""
+
+import asyncio
+import secrets
+import shlex
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from conformance import __version__
+from conformance.auth import Auth, Command, Jwt, NoAuth, TokenFile, secret_from
+from conformance.catalogue import Catalogue
+from conformance.catalogue import load as load_catalogue
+from conformance.client import Wire
+from conformance.dialects import named
+from conformance.errors import TargetUnreachable, UsageError
+from conformance.history import operations as ops
+from conformance.history.operations import FORMAT, Header
+from conformance.history.recorder import Clock, Recorder
+from conformance.history.store import HistoryWriter
+from conformance.judge import Judge
+from conformance.launch import Launched, accepts_connections, free_port
+from conformance.scenarios import all_scenarios
+from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
+from conformance.target import AuthTable, Target, TargetTable
+from conformance.verdict import Verdict
+
+_CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
+_LAG_MS = 50.0
+_TICK_S = 0.02
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to verify. `out` is an existing folder; `repeat` the command that does the same again."""
+
+    out: Path
+    profile: Profile = Profile.QUICK
+    users: int | None = None
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    repeat: str | None = None
+
+
+class Progress(Protocol):
+    """Who is told how it goes."""
+
+    def scenario(self, scenario: Scenario, number: int, total: int) -> None:
+        """A scenario begins."""
+        ...
+
+    def tick(self, *, events: int, connections: int, findings: int, at_s: float) -> None:
+        """Some time has passed."""
+        ...
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def scenario(self, scenario: Scenario, number: int, total: int) -> None:
+        """Do nothing."""
+
+    def tick(self, *, events: int, connections: int, findings: int, at_s: float) -> None:
+        """Do nothing."""
+
+
+def reference(*, fault: str | None = None) -> Target:
+    """Return the reference engine as a target, or one of its faulty variants."""
+    words = [sys.executable, "-m", "reference_impl", "--port", "{port}", "--secret-env", _REFERENCE_SECRET]
+    words += ["--heartbeat-s", "1", "--run-limit-s", "5"]
+    words += ["--fault", fault] if fault else []
+    return Target(
+        target=TargetTable(
+            name="reference engine" if fault is None else f"reference engine with fault {fault}",
+            url="ws://127.0.0.1:{port}/ws",
+            command=shlex.join(words),
+            health="http://127.0.0.1:{port}/ready",
+        ),
+        auth=AuthTable(scheme="jwt-hs256", secret_env=_REFERENCE_SECRET),
+    )
+
+
+def chosen(only: Sequence[str], catalogue: Catalogue) -> list[Scenario]:
+    """Return the scenarios that the selected requirements need; all where nothing is selected."""
+    scenarios = list(all_scenarios())
+    if not only:
+        return scenarios
+    wanted = {name for requirement in catalogue.select(only) for name in (requirement.id, requirement.family)}
+    needed = [s for s in scenarios if s.first or wanted.intersection(s.exercises)]
+    covered = {name for s in needed for name in s.exercises}
+    ids = {requirement.id for requirement in catalogue.select(only)}
+    families = {name[:3] for name in ids if name not in covered and name[:3] not in covered}
+    return [s for s in scenarios if s in needed or any(name[:3] in families for name in s.exercises)]
+
+
+def authentication(target: Target, environment: dict[str, str]) -> Auth:
+    """Return how the target's users authenticate. A launched target gets the secret in `environment`."""
+    table = target.auth
+    directory = Path(target.directory)
+    match table.scheme:
+        case "none":
+            return NoAuth()
+        case "tokens":
+            return TokenFile(directory / (table.tokens or ""))
+        case "command":
+            return Command(table.command or "", directory)
+        case "jwt-hs256":
+            variable = table.secret_env or ""
+            if variable == _REFERENCE_SECRET:
+                environment[variable] = secrets.token_urlsafe(48)
+                return Jwt(environment[variable])
+            secret = secret_from(variable)
+            environment[variable] = secret
+            return Jwt(secret)
+
+
+@asynccontextmanager
+async def running(target: Target, out: Path) -> AsyncIterator[tuple[str, Auth]]:
+    """Start the target if that is the kit's task; give its URL and how to authenticate. Stop it afterwards."""
+    environment: dict[str, str] = {}
+    auth = authentication(target, environment)
+    table = target.target
+    url = table.url or ""
+    async with AsyncExitStack() as stack:
+        if table.command or table.app:
+            port = str(free_port())
+            url = url.replace("{port}", port)
+            words = shlex.split(table.command.replace("{port}", port)) if table.command else _serve_app(table.app, port)
+            directory = Path(target.directory)
+            if table.command and words[0] in ("python", "python3"):
+                words[0] = sys.executable
+            health = table.health.replace("{port}", port) if table.health else None
+            output = out / "target.log"
+            await stack.enter_async_context(
+                Launched(words, url=url, health=health, output=output, directory=directory, environment=environment)
+            )
+        elif "{port}" in url:
+            raise UsageError("[target] url: {port} needs a command or an app that the kit starts on that port")
+        elif not await accepts_connections(url):
+            raise TargetUnreachable(f"nothing listens at {url}: is the target running, and is the URL right?")
+        yield url, auth
+
+
+def _serve_app(app: str | None, port: str) -> list[str]:
+    assert app is not None
+    return [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", port, "--log-level", "warning"]
+
+
+@dataclass
+class _Lateness:
+    """Watches the kit's own event loop. `spells` are (end, by), in µs."""
+
+    recorder: Recorder
+    spells: list[tuple[int, float]] = field(default_factory=list)
+
+    async def watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _TICK_S
+            await asyncio.sleep(_TICK_S)
+            late_ms = (loop.time() - due) * 1000
+            if late_ms > _LAG_MS:
+                now = self.recorder.clock.now()
+                self.spells.append((now, late_ms * 1000))
+                self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
+
+    def late_us(self, since: int) -> float:
+        return sum(by for end, by in self.spells if end >= since)
+
+
+async def verify(target: Target, options: Options, progress: Progress | None = None) -> Verdict:
+    """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
+    watcher = progress or Silent()
+    catalogue = load_catalogue()
+    scenarios = chosen(options.only, catalogue)
+    dialect = named(target.target.dialect)
+    async with AsyncExitStack() as stack:
+        url, auth = await stack.enter_async_context(running(target, options.out))
+        clock = Clock()
+        launched = bool(target.target.command or target.target.app)
+        host = urlsplit(url).hostname or ""
+        bounds = target.bounds
+        header = Header(
+            format=FORMAT,
+            kit=__version__,
+            catalogue=catalogue.REVISION,
+            began_us=clock.began_us,
+            target=target.name,
+            dialect=dialect.name,
+            seed=options.seed,
+            profile=options.profile.value,
+            capabilities=target.target.capabilities,
+            granted=tuple(sorted(auth.granted | ({"managed"} if launched else set()))),
+            bounds=bounds,
+            same_clock=bounds.same_clock if bounds.same_clock is not None else host in _LOOPBACK,
+            repeat=options.repeat,
+            only=options.only,
+        )
+        judge = Judge(header, dialect, catalogue)
+        writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
+        recorder = Recorder(clock, [writer, judge.feed])
+        lateness = _Lateness(recorder)
+        wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
+        play = _Play(wire, judge, options, scenarios, watcher, writer)
+        await play.all(lateness)
+        warnings = play.warnings
+        if play.gone is not None:
+            if not judge.findings:
+                raise TargetUnreachable(play.gone)
+            warnings = [*warnings, play.gone]
+        return judge.verdict(only=options.only, warnings=warnings)
+
+
+class _Play:
+    """Plays scenarios: those of the background at once, the others one after the other."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        judge: Judge,
+        options: Options,
+        scenarios: list[Scenario],
+        progress: Progress,
+        writer: HistoryWriter,
+    ) -> None:
+        self.wire = wire
+        self.judge = judge
+        self.options = options
+        self.scenarios = scenarios
+        self.progress = progress
+        self.writer = writer
+        self.warnings: list[str] = []
+        self.gone: str | None = None
+        self._begun = 0
+
+    async def all(self, lateness: _Lateness) -> None:
+        first, rest = self.scenarios[:1], self.scenarios[1:]
+        watchers = [asyncio.create_task(lateness.watch()), asyncio.create_task(self._ticks())]
+        try:
+            for scenario in first:
+                await self._one(scenario)
+            async with asyncio.TaskGroup() as group:
+                for scenario in rest:
+                    if scenario.background:
+                        group.create_task(self._one(scenario))
+                for scenario in rest:
+                    if not scenario.background and self.gone is None:
+                        await self._one(scenario)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            world = self.judge.world
+            self.progress.tick(
+                events=world.events,
+                connections=sum(connection.open for connection in world.connections.values()),
+                findings=sum(self.judge.violations.values()),
+                at_s=self.wire.recorder.clock.now() / 1e6,
+            )
+            self.writer.flush()
+
+    def _facts(self) -> Facts:
+        world = self.judge.world
+        return Facts(world.run_limit_s, world.message_bytes, world.heartbeat_s)
+
+    async def _one(self, scenario: Scenario) -> None:
+        self._begun += 1
+        lacking = set(scenario.needs) - self.judge.world.capabilities
+        if lacking:
+            self.warnings.append(f"scenario {scenario.name}: not played, the target lacks {', '.join(sorted(lacking))}")
+            return
+        self.progress.scenario(scenario, self._begun, len(self.scenarios))
+        options = self.options
+        stage = Stage(
+            self.wire,
+            scenario.name,
+            options.profile,
+            options.users or _CROWD[options.profile],
+            lambda: self.judge.world.capabilities,
+            self._facts,
+        )
+        record, clock = self.wire.recorder.record, self.wire.recorder.clock
+        record(ops.ScenarioBegan(clock.now(), scenario.name, scenario.title))
+        problem: str | None = None
+        try:
+            await scenario.drive(stage)
+        except Skipped as skipped:
+            problem = f"not played: {skipped}"
+        except Disturbed as disturbed:
+            problem = f"cut short: {disturbed}"
+        except TargetUnreachable as error:
+            problem = str(error)
+            self.gone = f"the target went away during scenario {scenario.name}: {error}"
+        finally:
+            await stage.leave()
+            record(ops.ScenarioEnded(clock.now(), scenario.name, problem))
+        if problem:
+            self.warnings.append(f"scenario {scenario.name}: {problem}")

@@ -1,0 +1,93 @@
+"""Input that nobody should send, and input sent twice."""
+
+from conformance.history.operations import Action
+from conformance.scenarios.scenario import Stage, echo, scenario
+from conformance.script import Script, say
+
+_GARBAGE = {
+    "not JSON": "{not json",
+    "an array": "[1, 2, 3]",
+    "a bare string": '"hello"',
+    "null": "null",
+    "no type": '{"payload": {}}',
+    "a type that is no string": '{"type": 7, "payload": {}}',
+    "no payload": '{"type": "start_agent"}',
+    "a payload that is no object": '{"type": "start_agent", "payload": "run"}',
+    "fields of wrong types": '{"type": "start_agent", "payload": {"user_request": 1, "request_id": {}}}',
+    "a stop without a run": '{"type": "stop_agent", "payload": {}}',
+    "deep nesting": '{"type": "start_agent", "payload": ' + "[" * 2000 + "]" * 2000 + "}",
+    "lone surrogates": '{"type": "start_agent", "payload": {"user_request": "\\ud800", "request_id": 4}}',
+}
+
+
+@scenario("malformed frames", exercises=("LIF-08", "SCH-06"))
+async def malformed(stage: Stage) -> None:
+    """Send what is not even well formed; somebody else is connected meanwhile."""
+    bystander = await stage.connect()
+    client = await stage.connect()
+    for what, text in _GARBAGE.items():
+        if client.closed is not None:
+            client = await stage.connect(client.user)
+        asked = await client.ask(Action.GARBAGE, text=text, behaviour=what)
+        await client.answer(asked, patience_ms=stage.wire.patience_ms / 2)
+    if client.closed is None:
+        await stage.chat(client)
+    await stage.chat(bystander)
+
+
+@scenario("unknown message types", exercises=("LIF-09",))
+async def unknown_type(stage: Stage) -> None:
+    """Send a message of a type that does not exist."""
+    client = await stage.connect()
+    for name in ("make_coffee", "agent_completed"):
+        text = f'{{"type": "{name}", "payload": {{}}}}'
+        asked = await client.ask(Action.UNKNOWN_TYPE, text=text, behaviour=name)
+        await client.answer(asked, patience_ms=stage.wire.patience_ms / 2)
+        if client.closed is not None:
+            return
+    await stage.chat(client)
+
+
+@scenario("a message that is too large", exercises=("LIF-10",))
+async def oversize(stage: Stage) -> None:
+    """Send more than the target takes; then see whether it is still there, for this user and for another."""
+    bystander = await stage.connect()
+    client = await stage.connect()
+    limit = stage.announced().message_bytes
+    size = limit + 1024 if limit is not None else 17 * 2**20
+    frame = '{"type": "start_agent", "payload": {"request_id": "too-large", "user_request": "' + "x" * size + '"}}'
+    asked = await client.ask(Action.OVERSIZE, text=frame, behaviour=f"{len(frame):,} bytes")
+    await client.answer(asked)
+    await stage.chat(bystander)
+    await stage.chat(await stage.connect(client.user))
+
+
+@scenario("the same request twice", exercises=("LIF-01", "EVT-14"), needs=("idempotency",))
+async def duplicate(stage: Stage) -> None:
+    """Repeat a request while its run is under way, after it, and from another connection."""
+    client = await stage.connect()
+    token = stage.token()
+    script: Script = [{"think": "once"}, echo(token), *say(f"once only, {token}")]
+    first = await client.start("tool", script, token=token)
+    request_id = first.asked.request_id
+    again = await client.start("tool", script, request_id=request_id, token=token, label="repeat")
+    await again.answered()
+    await first.ended()
+    late = await client.start("tool", script, request_id=request_id, token=token, label="repeat")
+    await late.answered()
+    other = await stage.connect(client.user)
+    elsewhere = await other.start("tool", script, request_id=request_id, token=token, label="repeat")
+    await elsewhere.answered()
+    await stage.chat(client)
+
+
+@scenario("payload fields that look like the envelope's", exercises=("SCH-05",))
+async def planted_fields(stage: Stage) -> None:
+    """Put values into a request that must never turn up as an event's type, run, agent or event id."""
+    client = await stage.connect()
+    token = stage.token()
+    mark = f"planted-{stage.wire.random.getrandbits(64):016x}"
+    planted = {name: f"{mark}-{name}" for name in ("type", "run_id", "event_id", "agent_name")}
+    script: Script = [{"think": "careful"}, echo(token), *say(f"unchanged {token}")]
+    run = await client.start("tool", script, planted=planted, token=token)
+    await run.ended()

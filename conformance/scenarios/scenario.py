@@ -1,0 +1,166 @@
+"""What a scenario is, and the stage that it is played on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from conformance import canary
+from conformance.client import Client, Run, Wire
+from conformance.events import Kind
+from conformance.history import operations as ops
+from conformance.script import Script, Step, say, tool
+
+_WORDS = (
+    "amber",
+    "basin",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "harbor",
+    "island",
+    "juniper",
+    "kettle",
+    "lagoon",
+)
+
+
+class Profile(StrEnum):
+    """How much is done: enough for every commit, or for a release."""
+
+    QUICK = "quick"
+    FULL = "full"
+
+
+class Skipped(Exception):
+    """The scenario cannot be played on this target; the message says what is missing."""
+
+
+class Disturbed(Exception):
+    """The scenario cannot go on: something that should have come did not. The history says what."""
+
+
+@dataclass
+class Stage:
+    """What one scenario has: fresh users, connections that are closed at its end, and the numbers of the profile."""
+
+    wire: Wire
+    scenario: str
+    profile: Profile
+    users: int
+    capabilities: Callable[[], frozenset[str]]
+    announced: Callable[[], "Facts"]
+    clients: list[Client] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        """Whether this is the full profile."""
+        return self.profile is Profile.FULL
+
+    def user(self) -> str:
+        """Return a fresh user."""
+        user = self.wire.auth.new_user(self.wire.random)
+        self.wire.recorder.record(ops.UserJoined(self.wire.recorder.clock.now(), user, self.scenario))
+        return user
+
+    def client(self, user: str | None) -> Client:
+        """Return a connection for a user, not yet open."""
+        client = Client(self.wire, user, scenario=self.scenario)
+        self.clients.append(client)
+        return client
+
+    async def connect(self, user: str | None = None, **options: Any) -> Client:
+        """Open a connection for a user, or for a fresh one; raises `Disturbed` where the target does not let it in."""
+        client = self.client(user or self.user())
+        if not await client.open(**options) or not await client.greeted():
+            raise Disturbed(f"the target did not let {client.user} in")
+        return client
+
+    async def leave(self) -> None:
+        """Close every connection of this scenario."""
+        await asyncio.gather(*(client.close() for client in self.clients))
+
+    def words(self, number: int) -> str:
+        """Return so many words of innocent text."""
+        return " ".join(self.wire.random.choice(_WORDS) for _ in range(number))
+
+    def token(self) -> str:
+        """Return a fresh canary."""
+        return canary.new(self.wire.random)
+
+    async def chat(self, client: Client, *, label: str = "chat", thread_id: str | None = None, words: int = 6) -> Run:
+        """Have a short conversation turn, to its end."""
+        token = self.token()
+        script: Script = [{"think": f"thinking of {token}"}, *say(f"{token} {self.words(words)}")]
+        run = await client.start("chat", script, label=label, thread_id=thread_id, token=token)
+        await run.ended()
+        return run
+
+    async def sleeper(self, client: Client, milliseconds: int, *, label: str = "tool", **options: Any) -> Run:
+        """Start a run whose tool takes that long, and wait until the tool runs."""
+        token = self.token()
+        script: Script = [{"think": "waiting"}, tool("sleep", ms=milliseconds, text=token), *say(f"slept {token}")]
+        run = await client.start("tool", script, label=label, token=token, **options)
+        await run.until(Kind.TOOL_STARTED)
+        return run
+
+    async def hanging(self, client: Client, *, label: str = "hang", **options: Any) -> Run:
+        """Start a run whose tool never returns, and wait until the tool runs."""
+        script: Script = [{"think": "about to hang"}, tool("hang"), *say("never said")]
+        run = await client.start("hang", script, label=label, **options)
+        await run.until(Kind.TOOL_STARTED)
+        return run
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the target's limits, by its file or its own announcement; None where it is not."""
+
+    run_limit_s: float | None
+    message_bytes: int | None
+    heartbeat_s: float | None
+
+
+Drive = Callable[[Stage], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Something to do to a target.
+
+    `exercises` names the requirements (or families) that need this scenario; `needs` the capabilities it needs. A
+    scenario of the `background` mostly waits, and is played beside the others.
+    """
+
+    name: str
+    title: str
+    exercises: tuple[str, ...]
+    needs: tuple[str, ...]
+    drive: Drive
+    background: bool = False
+    first: bool = False
+
+
+def scenario(
+    title: str,
+    *,
+    exercises: tuple[str, ...],
+    needs: tuple[str, ...] = (),
+    background: bool = False,
+    first: bool = False,
+) -> Callable[[Drive], Scenario]:
+    """Make a scenario of the function that drives it; its name is the function's."""
+
+    def make(drive: Drive) -> Scenario:
+        name = drive.__name__.replace("_", "-")
+        return Scenario(name, title, exercises, needs, drive, background, first)
+
+    return make
+
+
+def echo(text: str) -> Step:
+    """Return a step that calls the tool `echo`."""
+    return tool("echo", text=text)

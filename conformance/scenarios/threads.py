@@ -1,0 +1,40 @@
+"""Threads: what belongs together, and what does not."""
+
+from conformance.scenarios.scenario import Disturbed, Stage, scenario
+from conformance.script import Script, say, tool
+
+
+@scenario("two threads of one user", exercises=("ISO-04", "LIF-12", "IDN-07"), needs=("threads",))
+async def two_threads(stage: Stage) -> None:
+    """Tell each thread something, then ask each what it knows."""
+    client = await stage.connect()
+    threads = []
+    for _ in range(2):
+        run = await stage.chat(client)
+        if run.thread_id is None:
+            raise Disturbed("a run has no thread")
+        threads.append(run.thread_id)
+    for thread in threads:
+        remember: Script = [{"think": "noting"}, tool("remember", key="k", value=stage.token()), *say("noted")]
+        await (await client.start("tool", remember, thread_id=thread)).ended()
+    for thread in threads:
+        recall: Script = [{"think": "remembering"}, tool("recall", key="k"), {"recall": True}]
+        await (await client.start("recall", recall, thread_id=thread)).ended()
+
+
+@scenario("two runs on one thread", exercises=("ISO-05",), needs=("threads",))
+async def one_thread_twice(stage: Stage) -> None:
+    """Ask twice without waiting: the runs must not mix, whether both run, one waits or one is refused."""
+    client = await stage.connect()
+    first = await stage.chat(client)
+    runs = []
+    for _ in range(3):
+        token = stage.token()
+        script: Script = [
+            {"think": f"busy with {token}"},
+            tool("sleep", ms=200, text=f"slept {token}"),
+            *say(f"done with {token} ", stage.words(12)),
+        ]
+        runs.append(await client.start("tool", script, thread_id=first.thread_id, label="queued", token=token))
+    for run in runs:
+        await run.ended(patience_ms=stage.wire.patience_ms + 600)

@@ -1,0 +1,155 @@
+"""The target: what to test, how to reach it, how to speak to it. Read from `target.toml` and the command line."""
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from conformance.bounds import Bounds
+from conformance.errors import UsageError
+
+Behaviour = Literal["chat", "tool", "tool_failure", "parallel_tools", "model_failure", "hang", "recall", "long"]
+BEHAVIOURS: tuple[str, ...] = get_args(Behaviour)
+CAPABILITIES = (
+    "resume",
+    "stop",
+    "threads",
+    "multi_connection",
+    "text_stream",
+    "memory",
+    "thinking",
+    "seq",
+    "idempotency",
+    "heartbeat",
+    "durable",
+)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_AT = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+
+
+class TargetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[target]`: what it is and how it is started."""
+
+    url: str | None = None
+    name: str | None = None
+    command: str | None = None
+    app: str | None = None
+    health: str | None = None
+    dialect: str = "five-events"
+    capabilities: tuple[str, ...] | None = None
+
+
+class AuthTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[auth]`: how users show who they are."""
+
+    scheme: Literal["none", "tokens", "jwt-hs256", "command"] = "none"
+    secret_env: str | None = None
+    tokens: str | None = None
+    command: str | None = None
+
+
+class WitnessTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[witness]`: which of the kit's own parts the target is wired to."""
+
+    model: bool = False
+    tools: bool = False
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A target file. `directory` is what its relative paths are relative to."""
+
+    target: TargetTable = TargetTable()
+    auth: AuthTable = AuthTable()
+    say: dict[str, str] = {}
+    bounds: Bounds = Bounds()
+    witness: WitnessTable = WitnessTable()
+    directory: str = "."
+
+    @property
+    def name(self) -> str:
+        """Its name, or what it is reached by."""
+        table = self.target
+        return table.name or table.app or table.url or "target"
+
+
+def load(path: Path) -> Target:
+    """Read a target file. Raises `UsageError` that names file, key and what was expected."""
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file; `agent-conformance init URL` writes one") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: not a target file: {error}") from error
+    data.pop("directory", None)
+    expanded = _expand(data, str(path), "")
+    try:
+        target = msgspec.convert({**expanded, "directory": str(path.parent)}, Target)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {_explain(str(error))}") from error
+    _check(target, str(path))
+    return target
+
+
+def _check(target: Target, path: str) -> None:
+    table, auth = target.target, target.auth
+    if table.command and table.app:
+        raise UsageError(f"{path}: [target] command and app: expected one of them, found both")
+    if not table.url:
+        raise UsageError(f'{path}: [target] url: expected a URL such as "ws://127.0.0.1:8000/ws", found none')
+    needs = {"jwt-hs256": "secret_env", "tokens": "tokens", "command": "command"}.get(auth.scheme)
+    if needs is not None and getattr(auth, needs) is None:
+        raise UsageError(f'{path}: [auth] {needs}: expected with scheme = "{auth.scheme}", found none')
+    for name in target.say:
+        _known(name, BEHAVIOURS, f"{path}: [say] {name}: not a behaviour")
+    for name in table.capabilities or ():
+        _known(name, CAPABILITIES, f"{path}: [target] capabilities: {name!r} is not a capability")
+
+
+def _known(name: str, names: tuple[str, ...], message: str) -> None:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise UsageError(f"{message}; {f'did you mean {near[0]}? ' if near else ''}expected one of {', '.join(names)}")
+
+
+def _expand(value: Any, path: str, key: str) -> Any:
+    """Put environment variables in the place of `${NAME}`."""
+    if isinstance(value, dict):
+        return {name: _expand(item, path, f"{key}.{name}") for name, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, path, key) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if found is None:
+            raise UsageError(f"{path}: {_place(key)}: the environment variable {match[1]} is not set")
+        return found
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _place(path: str) -> str:
+    table, _, key = path.lstrip(".").partition(".")
+    return f"[{table}] {key}".strip() if table else "top level"
+
+
+def _explain(error: str) -> str:
+    match = _AT.match(error)
+    assert match is not None
+    problem, path = match["problem"], match["path"] or ""
+    unknown = re.search(r"unknown field `(.+)`", problem)
+    if unknown:
+        table = path.lstrip(".")
+        struct: Any = {"target": TargetTable, "auth": AuthTable, "bounds": Bounds, "witness": WitnessTable}.get(table)
+        names = (struct or Target).__struct_fields__
+        names = tuple(name for name in names if name != "directory")
+        near = difflib.get_close_matches(unknown[1], names, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        what = f"[{table}] {unknown[1]}: unknown key" if table else f"[{unknown[1]}]: unknown table"
+        return f"{what}; {guess}expected one of {', '.join(names)}"
+    return f"{_place(path)}: {problem[:1].lower()}{problem[1:].replace('`', '')}"

@@ -1,0 +1,1 @@
+"""Transports: how frames travel. They know sockets, and nothing of dialects."""

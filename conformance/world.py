@@ -1,0 +1,371 @@
+"""What is known so far: connections, questions, runs and whose they are, built operation by operation.
+
+Checks read it and never write it. It holds what is open, and a bounded memory of what is over, so that a history of
+any length is judged in constant memory.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+
+from conformance import script
+from conformance.dialects.dialect import Dialect
+from conformance.events import Accepted, Event, Kind, Ready, Refusal, RunEvent
+from conformance.history import operations as ops
+from conformance.history.operations import Action, Asked, Header
+from conformance.identity import Marks, is_placeholder
+from conformance.recent import Recent
+from conformance.story import Connection, Notice, Request, Sighting, Story, Stream, Tool
+
+_REMEMBERED = 32_768
+_DETAILED = 1_024
+_GAP = 10_000
+
+
+class World:
+    """The state after the operations fed so far. `line` is the newest one's line in the history, `now` its time in µs.
+
+    `on_settled` is called with each run that nothing more is expected of, before its details are dropped.
+    """
+
+    def __init__(self, header: Header, dialect: Dialect, on_settled: Callable[[Story], None]) -> None:
+        self.header = header
+        self.bounds = header.bounds
+        self.dialect = dialect
+        self.line = 1
+        self.now = 0
+        self.events = 0
+        self.scenario: str | None = None
+        self.connections: dict[int, Connection] = {}
+        self.requests: Recent[int, Request] = Recent(_REMEMBERED)
+        self.stories: dict[str, Story] = {}
+        self.over: Recent[str, Story] = Recent(_REMEMBERED)
+        self.marks = Marks()
+        self.identities: Recent[str, str] = Recent(_REMEMBERED)
+        self.users_of: Recent[str, str] = Recent(_REMEMBERED)
+        self.announced: frozenset[str] | None = None
+        self.run_limit_s = header.bounds.run_limit_s
+        self.message_bytes = header.bounds.message_bytes
+        self.heartbeat_s = header.bounds.heartbeat_s
+        self.obeys_script = False
+        self.lagged_at = -1
+        self._mints_users = "jwt" in header.granted
+        self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
+        self._detailed: deque[Story] = deque()
+        self._born = 0
+        self._on_settled = on_settled
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the target declares, else announces, else what the dialect implies; and what the kit grants."""
+        if self.header.capabilities is not None:
+            optional = frozenset(self.header.capabilities)
+        else:
+            optional = self.announced if self.announced is not None else self.dialect.implied
+        return optional | self.dialect.intrinsic | frozenset(self.header.granted)
+
+    def story_of(self, run_id: str) -> Story | None:
+        """Return the run of that id, open or remembered."""
+        return self.stories.get(run_id) or self.over.get(run_id)
+
+    def connections_of(self, user: str) -> list[Connection]:
+        """Return the open connections of a user."""
+        return [c for c in self.connections.values() if c.op.user == user and c.open]
+
+    def identity_of(self, user: str | None) -> str | None:
+        """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
+        if user is None:
+            return None
+        return user if self._mints_users else self.identities.get(user)
+
+    # -- operations of the kit --------------------------------------------------------------------------------------
+
+    def enter(self, op: ops.Operation) -> None:
+        """Take in any operation but a received frame."""
+        match op:
+            case Asked():
+                self._asked(op)
+            case ops.Connecting():
+                self.connections[op.conn] = Connection(op.conn, self.line, op, self.dialect.decoder())
+            case ops.Connected():
+                self.connections[op.conn].connected = op
+            case ops.Refused():
+                self.connections[op.conn].refused = op
+            case ops.Closed():
+                self.connections[op.conn].closed = op
+            case ops.Reading():
+                connection = self.connections[op.conn]
+                connection.paused = op.paused
+                connection.was_paused = connection.was_paused or op.paused
+            case ops.Lagged():
+                self.lagged_at = op.at
+            case ops.ScenarioBegan():
+                self.scenario = op.scenario
+            case ops.UserJoined():
+                if self._mints_users:
+                    self._identify(op.user, op.user)
+            case _:
+                pass
+
+    def forget(self, conn: int) -> None:
+        """Drop a closed connection that every check has seen closed."""
+        self.connections.pop(conn, None)
+
+    def _asked(self, op: Asked) -> None:
+        connection = self.connections[op.conn]
+        request = Request(op, self.line, connection)
+        self.requests.add(op.ask, request)
+        connection.unanswered.append(request)
+        if len(connection.unanswered) > 256:
+            del connection.unanswered[:128]
+        if request.runs and op.request_id and self._by_request_id.get((op.user, op.request_id)) is None:
+            self._by_request_id.add((op.user, op.request_id), request)
+        if op.canary:
+            self.marks.add(op.canary, "canary", op.user, thread_id=op.thread_id, ask=op.ask)
+        if op.owner is None:
+            if op.action is Action.STOP and op.run_id:
+                story = self.story_of(op.run_id)
+                if story is not None and story.stop_asked is None:
+                    story.stop_asked = op
+            elif op.action is Action.RESUME:
+                self._rewind(connection, op)
+
+    def _rewind(self, connection: Connection, op: Asked) -> None:
+        """The client asks for a run's events again: from its cursor on they are expected once more."""
+        if op.run_id:
+            named = self.story_of(op.run_id)
+            stories = [named] if named else []
+        else:
+            known = [*self._detailed, *self.stories.values()]
+            stories = [s for s in known if s.thread_id == op.thread_id and s.user == op.user]
+        for story in stories:
+            stream = connection.streams.setdefault(story.number, Stream())
+            stream.high = op.after_seq or 0
+            stream.resumed = True
+            stream.joined_late = False
+            stream.ended = False
+            stream.missing.clear()
+
+    # -- frames that belong to no run -------------------------------------------------------------------------------
+
+    def notice(self, connection: Connection, op: ops.Frame, event: Event) -> Notice:
+        """Take in an event that belongs to no run."""
+        if isinstance(event, Ready):
+            self._greeted(connection, event)
+        elif isinstance(event, Accepted):
+            request, earlier = self._accepted(connection, event)
+            return Notice(self.line, op, event, connection, request, earlier)
+        elif isinstance(event, Refusal):
+            return Notice(self.line, op, event, connection, self._refused(connection, event))
+        return Notice(self.line, op, event, connection)
+
+    def _greeted(self, connection: Connection, event: Ready) -> None:
+        connection.ready = event
+        user = connection.op.user
+        if event.capabilities is not None:
+            self.announced = (self.announced or frozenset()) | frozenset(event.capabilities)
+        self.run_limit_s = self.run_limit_s or event.run_limit_s
+        self.message_bytes = self.message_bytes or event.message_bytes
+        self.heartbeat_s = self.heartbeat_s or event.heartbeat_s
+        if user and event.user_id and self.identities.get(user) is None and not self._mints_users:
+            self._identify(user, event.user_id)
+        if user and event.connection_id:
+            self.marks.add(event.connection_id, "connection", user)
+
+    def _identify(self, user: str, identity: str) -> None:
+        self.identities.add(user, identity)
+        if self.users_of.get(identity) is None:
+            self.users_of.add(identity, user)
+        self.marks.add(identity, "user", user)
+
+    def _accepted(self, connection: Connection, event: Accepted) -> tuple[Request | None, Story | None]:
+        waiting = [r for r in connection.unanswered if r.runs]
+        named = [r for r in waiting if r.asked.request_id == event.request_id]
+        request = next(iter(named or waiting), None)
+        if request is None:
+            return None, None
+        request.accepted = event
+        connection.unanswered.remove(request)
+        earlier = self.story_of(event.run_id) if event.run_id else None
+        first = self._by_request_id.get((request.asked.user, request.asked.request_id or ""))
+        if first is not None and first is not request and first.story is not None and first.story is earlier:
+            request.story = earlier
+            return request, None
+        if earlier is not None and (earlier.request is None or earlier.request is request) and not earlier.settled:
+            story, earlier = earlier, None
+        else:
+            story = self._open(event.run_id, request.asked.user, event.thread_id, request.connection)
+        self._bind(story, request)
+        return request, earlier
+
+    def _bind(self, story: Story, request: Request) -> None:
+        story.request = request
+        story.user = request.asked.user
+        request.story = story
+
+    def _refused(self, connection: Connection, event: Refusal) -> Request | None:
+        waiting = connection.unanswered
+        named = [r for r in waiting if event.request_id is not None and r.asked.request_id == event.request_id]
+        request = next(iter(named or waiting), None)
+        if request is not None:
+            request.refusal = event
+            request.refused_line = self.line
+            waiting.remove(request)
+        return request
+
+    # -- runs -------------------------------------------------------------------------------------------------------
+
+    def _open(self, run_id: str | None, user: str | None, thread_id: str | None, connection: Connection) -> Story:
+        self._born += 1
+        real = run_id if run_id is not None and not is_placeholder(run_id) else None
+        scenario = connection.op.scenario
+        story = Story(self._born, real, user, thread_id, scenario, self.now)
+        if real is not None and real in self.stories:
+            self._end(self.stories[real], real)
+        self.stories[real if real is not None else f"\0{self._born}"] = story
+        if user:
+            if real is not None:
+                self.marks.add(real, "run", user, thread_id=thread_id)
+            if thread_id:
+                self.marks.add(thread_id, "thread", user, thread_id=thread_id)
+        return story
+
+    def _find(self, connection: Connection, event: RunEvent) -> Story:
+        run_id = event.run_id
+        if run_id is None or is_placeholder(run_id):
+            mine = [s for s in self.stories.values() if s.user == connection.op.user and s.terminal is None]
+            same_thread = [s for s in mine if s.thread_id is not None and s.thread_id == event.thread_id]
+            if len(same_thread) == 1 or len(mine) == 1:
+                return (same_thread or mine)[0]
+        else:
+            story = self.over.get(run_id)
+            if story is not None:
+                return self._again(connection, event, story)
+        user = self.users_of.get(event.user_id) if event.user_id else None
+        story = self._open(run_id, user or connection.op.user, event.thread_id, connection)
+        if event.kind is Kind.STARTED and story.user == connection.op.user:
+            self._bind_by_start(connection, event, story)
+        return story
+
+    def _bind_by_start(self, connection: Connection, event: RunEvent, story: Story) -> None:
+        """A run that starts before it was accepted names its request, or is the only one asked for."""
+        waiting = [r for r in connection.unanswered if r.runs and r.story is None]
+        request_id = event.payload.request_id
+        named = [r for r in waiting if r.asked.request_id == request_id]
+        if named or len(waiting) == 1:
+            self._bind(story, (named or waiting)[0])
+
+    def _again(self, connection: Connection, event: RunEvent, story: Story) -> Story:
+        """An event under the id of a run that is over: a new run where one was asked for, else the old one's."""
+        known = event.event_id is not None and event.event_id in story.ids
+        waiting = any(r.runs and r.story is None for r in connection.unanswered)
+        if event.kind is not Kind.STARTED or known or not waiting:
+            return story
+        new = self._open(event.run_id, connection.op.user, event.thread_id, connection)
+        self._bind_by_start(connection, event, new)
+        return new
+
+    def sight(self, connection: Connection, op: ops.Frame, event: RunEvent) -> Sighting:
+        """Place a run event: its run, its stream, and whether it is news."""
+        self.events += 1
+        story = self.stories.get(event.run_id) if event.run_id is not None else None
+        if story is None:
+            story = self._find(connection, event)
+        stream = connection.streams.get(story.number)
+        if stream is None:
+            stream = self._join(connection, story, event)
+        seq = event.seq
+        event_id = event.event_id
+        fresh = event_id is None or event_id not in story.ids
+        if seq is not None and fresh and seq <= story.high and seq not in story.missing:
+            fresh = not (stream.resumed or story.settled or event_id is None)
+        return Sighting(self.line, op, event, connection, story, stream, fresh, connection.op.user != story.user)
+
+    def _join(self, connection: Connection, story: Story, event: RunEvent) -> Stream:
+        stream = Stream()
+        own = story.request is not None and story.request.connection is connection
+        if not own and event.seq is not None and event.seq > 1:
+            stream.joined_late = True
+            stream.high = event.seq - 1
+        connection.streams[story.number] = stream
+        return stream
+
+    def settle(self, sighting: Sighting) -> None:
+        """Enter a sighting into its run and stream, after the checks have seen it."""
+        event, stream, story = sighting.event, sighting.stream, sighting.story
+        seq = event.seq
+        stream.events += 1
+        if seq is not None:
+            if seq == stream.high + 1:
+                stream.high = seq
+            elif seq > stream.high:
+                stream.missing.update(islice(range(stream.high + 1, seq), _GAP))
+                stream.high = seq
+            else:
+                stream.missing.discard(seq)
+        if event.terminal:
+            stream.ended = True
+        if sighting.foreign or not sighting.fresh:
+            return
+        story.events += 1
+        if event.event_id is not None:
+            story.ids[event.event_id] = seq or 0
+        if seq is not None:
+            if seq > story.high:
+                if seq > story.high + 1:
+                    story.missing.update(islice(range(story.high + 1, seq), _GAP))
+                story.high = seq
+            elif story.missing:
+                story.missing.discard(seq)
+        if story.first is None:
+            story.first = sighting
+            if story.thread_id is None:
+                story.thread_id = event.thread_id
+        story.last = sighting
+        kind = event.kind
+        if kind is Kind.TEXT:
+            story.text.append(sighting)
+        elif kind is Kind.THINKING:
+            story.thought = True
+        elif kind is Kind.TOOL_STARTED:
+            self._tool_started(story, sighting)
+        elif kind is Kind.TOOL_COMPLETED:
+            self._tool_completed(story, sighting)
+        elif event.terminal and story.terminal is None:
+            story.terminal = sighting
+            if kind is Kind.COMPLETED and not self.obeys_script:
+                told = script.answer(story.script) if story.script else ""
+                self.obeys_script = bool(told) and told in (event.payload.final_response or "")
+            self._end(story, event.run_id)
+
+    def _tool_started(self, story: Story, sighting: Sighting) -> None:
+        call_id = sighting.event.payload.tool_call_id
+        if call_id not in story.tools:
+            story.tools[call_id] = Tool(sighting)
+            story.open_tools += 1
+
+    def _tool_completed(self, story: Story, sighting: Sighting) -> None:
+        tool = story.tools.get(sighting.event.payload.tool_call_id)
+        if tool is not None and tool.completed is None:
+            tool.completed = sighting
+            story.open_tools -= 1
+
+    def _end(self, story: Story, run_id: str | None) -> None:
+        key = story.run_id or next((k for k, s in self.stories.items() if s is story), None)
+        if key is not None and self.stories.get(key) is story:
+            del self.stories[key]
+            self.over.add(key, story)
+        self._detailed.append(story)
+        if len(self._detailed) > _DETAILED:
+            self._settle_story(self._detailed.popleft())
+
+    def _settle_story(self, story: Story) -> None:
+        self._on_settled(story)
+        story.forget_details()
+
+    def finish(self) -> None:
+        """Nothing more comes: settle every run."""
+        while self._detailed:
+            self._settle_story(self._detailed.popleft())
+        for story in list(self.stories.values()):
+            self._settle_story(story)
