@@ -37,7 +37,7 @@ PLACEHOLDERS = frozenset(
     }
 )
 SHORTEST = 8
-_REMEMBERED = 65_536
+_REMEMBERED = 32_768
 
 
 def is_placeholder(identifier: str) -> bool:

@@ -17,8 +17,8 @@ from conformance.identity import Marks, is_placeholder
 from conformance.recent import Recent
 from conformance.story import Connection, Notice, Request, Sighting, Story, Stream, Tool
 
-_REMEMBERED = 32_768
-_DETAILED = 1_024
+_REMEMBERED = 4_096
+_DETAILED = 256
 _GAP = 10_000
 
 

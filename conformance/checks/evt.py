@@ -24,7 +24,7 @@ class Lifecycle(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._run_of: Recent[tuple[str, str], Story] = Recent(32_768)
+        self._run_of: Recent[tuple[str, str], Story] = Recent(4_096)
         self._cut: dict[int, tuple[Story, ops.Closed, int]] = {}
 
     @on(*EVERY_EVENT)

@@ -197,9 +197,9 @@ class Uniqueness(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._runs: Recent[str, int] = Recent(65_536)
-        self._events: Recent[str, int] = Recent(65_536)
-        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(8_192)
+        self._runs: Recent[str, int] = Recent(32_768)
+        self._events: Recent[str, int] = Recent(32_768)
+        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(4_096)
 
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:

@@ -22,7 +22,7 @@ class Repeats(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._first: Recent[tuple[str, str], Notice] = Recent(8_192)
+        self._first: Recent[tuple[str, str], Notice] = Recent(4_096)
 
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:
