@@ -120,6 +120,10 @@ class RunEvent(Struct, frozen=True):
         def payload(self) -> Any:
             """What the kind of event carries; typed by each subclass."""
 
+        @property
+        def traceparent(self) -> str | None:
+            """The W3C trace context, where the frame has one."""
+
 
 class RunStarted(RunEvent, frozen=True):
     """A run began."""
@@ -210,7 +214,9 @@ class Ready(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True):
-    """The answer to a request to run."""
+    """The answer to a request to run. `exact` tells whether its fields are all that its frame holds."""
+
+    exact: ClassVar[bool] = False
 
     run_id: str | None
     thread_id: str | None

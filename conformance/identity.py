@@ -37,7 +37,7 @@ PLACEHOLDERS = frozenset(
     }
 )
 SHORTEST = 8
-_REMEMBERED = 32_768
+_REMEMBERED = 16_384
 
 
 def is_placeholder(identifier: str) -> bool:

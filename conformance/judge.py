@@ -11,7 +11,7 @@ from conformance.checks.check import Check
 from conformance.dialects.dialect import Dialect
 from conformance.events import Kind, RunEvent
 from conformance.history.operations import Closed, Header, Operation, Received
-from conformance.story import Story
+from conformance.story import Passage, Sighting, Story
 from conformance.verdict import (
     SCHEMA,
     Finding,
@@ -26,6 +26,7 @@ from conformance.world import World
 
 Handler = Callable[..., None]
 SHOWN = 10
+LONGEST_PASSAGE = 256
 SOURCE_FAMILIES = frozenset({"SRC", "TST"})
 
 
@@ -54,13 +55,24 @@ class Judge:
         self._seen: set[tuple[str, str, str | None, str]] = set()
         self._checks = [check(self.world, self._report) for check in (all_checks() if checks is None else checks)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
+        self._odd_by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._by_class: dict[type, list[Handler]] = {}
         for check in self._checks:
-            for name in dir(type(check)):
-                for what in getattr(getattr(type(check), name), "handles", ()):
-                    handlers = self._by_kind[what] if isinstance(what, Kind) else self._by_class.setdefault(what, [])
-                    handlers.append(getattr(check, name))
+            self._register(check)
         self._on_frame = self._by_class.get(Received, [])
+        self._on_passage = self._by_class.get(Passage, [])
+
+    def _register(self, check: Check) -> None:
+        for name in dir(type(check)):
+            method = getattr(type(check), name)
+            for what in getattr(method, "handles", ()):
+                if isinstance(what, Kind):
+                    self._by_kind[what].append(getattr(check, name))
+                    self._odd_by_kind[what].append(getattr(check, name))
+                else:
+                    self._by_class.setdefault(what, []).append(getattr(check, name))
+            for kind in getattr(method, "handles_odd", ()):
+                self._odd_by_kind[kind].append(getattr(check, name))
 
     def feed(self, op: Operation) -> None:
         """Take in the next operation of the history."""
@@ -81,22 +93,46 @@ class Judge:
         connection = world.connections.get(op.conn)
         if connection is None:
             return
+        world.frames += 1
         connection.received += 1
-        if self._on_frame:
-            self._call(self._on_frame, op)
-        raw = op.frame if op.text is None and op.binary is None else op.raw
-        for event in connection.decoder.decode(raw):
+        raw = op.raw
+        events = connection.decoder.decode(raw)
+        if len(events) == 1 and isinstance(events[0], RunEvent):
+            seen = world.continues(connection, op, events[0])
+            if seen is not None and (126 not in raw or 126 not in raw.replace(seen.story.own_canary, b"")):
+                self._next(seen)
+                return
+        self._call(self._on_frame, op)
+        for event in events:
             if isinstance(event, RunEvent):
-                sighting = world.sight(connection, op, event)
-                for handle in self._by_kind[event.kind]:
-                    try:
-                        handle(sighting)
-                    except Exception:
-                        self._crashed(handle)
-                world.settle(sighting)
+                self._event(world.sight(connection, op, event))
             else:
                 notice = world.notice(connection, op, event)
                 self._call(self._by_class.get(type(event), ()), notice)
+
+    def _next(self, seen: Sighting) -> None:
+        """An event that continues its run: the checks of what it says look at it; its passage is judged later."""
+        event, story = seen.event, seen.story
+        self._call(self._by_kind[event.kind], seen)
+        passage = story.passage
+        passage.append(seen)
+        if event.terminal or len(passage) >= LONGEST_PASSAGE:
+            self._pass(story)
+        self.world.enter_next(seen)
+
+    def _event(self, seen: Sighting) -> None:
+        """Any other event of a run: all checks look at it at once."""
+        story = seen.story
+        if story.passage:
+            self._pass(story)
+        self._call(self._odd_by_kind[seen.event.kind], seen)
+        self._call(self._on_passage, Passage(story, [seen]))
+        self.world.settle(seen)
+
+    def _pass(self, story: Story) -> None:
+        passage = Passage(story, story.passage)
+        story.passage = []
+        self._call(self._on_passage, passage)
 
     def _call(self, handlers: Iterable[Handler], argument: object) -> None:
         for handle in handlers:
@@ -106,6 +142,8 @@ class Judge:
                 self._crashed(handle)
 
     def _settled(self, story: Story) -> None:
+        if story.passage:
+            self._pass(story)
         self._call(self._by_class.get(Story, ()), story)
 
     def _crashed(self, handle: Handler) -> None:

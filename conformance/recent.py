@@ -1,5 +1,6 @@
 """A mapping that remembers the most recent entries in bounded memory."""
 
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -31,6 +32,18 @@ class Recent(Generic[K, V]):
         if len(self._young) >= self._keep:
             self._old = self._young
             self._young = {}
+
+    def update(self, entries: Mapping[K, V]) -> None:
+        """Remember all of these."""
+        self._young.update(entries)
+        if len(self._young) >= self._keep:
+            self._old, self._young = self._young, {}
+
+    def any_of(self, keys: Iterable[K]) -> list[K]:
+        """Return those of `keys` that are remembered."""
+        if self._young.keys().isdisjoint(keys) and self._old.keys().isdisjoint(keys):
+            return []
+        return [key for key in keys if key in self._young or key in self._old]
 
     def discard(self, key: K) -> None:
         """Forget this key."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from conformance.dialects.dialect import Decoder
 from conformance.events import Accepted, Event, Ready, Refusal, RunEvent
 from conformance.history import operations as ops
@@ -95,6 +97,8 @@ class Story:
     """One run: what its events, over all connections, tell together.
 
     `ids` maps the event ids seen to their seq; `missing` are seqs that no connection has seen though later ones came.
+    `stream` is the one stream on which it has been told so far, None where there are several or none. `passage` holds
+    the events that were not yet handed to the checks as a `Passage`.
     """
 
     number: int
@@ -104,6 +108,9 @@ class Story:
     scenario: str | None
     born_at: int
     request: Request | None = None
+    own_canary: bytes = b"\0"
+    connection: Connection | None = None
+    stream: Stream | None = None
     first: "Sighting | None" = None
     last: "Sighting | None" = None
     terminal: "Sighting | None" = None
@@ -115,6 +122,7 @@ class Story:
     open_tools: int = 0
     thought: bool = False
     text: "list[Sighting]" = field(default_factory=list)
+    passage: "list[Sighting]" = field(default_factory=list)
     stop_asked: Asked | None = None
     settled: bool = False
 
@@ -126,39 +134,37 @@ class Story:
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
-        self.ids.clear()
-        self.tools.clear()
-        self.text.clear()
+        self.ids = {}
+        self.tools = {}
+        self.text = []
+        self.passage = []
+        self.last = self.terminal or self.last
+        self.stream = None
 
 
-class Sighting:
+class Sighting(msgspec.Struct, eq=False):
     """A run event as it was received: the operation, its line in the history, and what it belongs to.
 
     `fresh` tells an event of the run that was not seen before from one delivered again; `foreign` one that reached a
     connection of another user than the run's.
     """
 
-    __slots__ = ("connection", "event", "foreign", "fresh", "line", "op", "story", "stream")
+    line: int
+    op: Frame
+    event: RunEvent
+    connection: Connection
+    story: Story
+    stream: Stream
+    fresh: bool = True
+    foreign: bool = False
 
-    def __init__(
-        self,
-        line: int,
-        op: Frame,
-        event: RunEvent,
-        connection: Connection,
-        story: Story,
-        stream: Stream,
-        fresh: bool,
-        foreign: bool,
-    ) -> None:
-        self.line = line
-        self.op = op
-        self.event = event
-        self.connection = connection
-        self.story = story
-        self.stream = stream
-        self.fresh = fresh
-        self.foreign = foreign
+
+@dataclass(slots=True, frozen=True)
+class Passage:
+    """Some consecutive events of one run, told together: for checks that need not look at each when it comes."""
+
+    story: Story
+    sightings: list[Sighting]
 
 
 @dataclass(slots=True, frozen=True)

@@ -17,8 +17,8 @@ from conformance.identity import Marks, is_placeholder
 from conformance.recent import Recent
 from conformance.story import Connection, Notice, Request, Sighting, Story, Stream, Tool
 
-_REMEMBERED = 4_096
-_DETAILED = 256
+_REMEMBERED = 2_048
+_DETAILED = 128
 _GAP = 10_000
 
 
@@ -34,11 +34,13 @@ class World:
         self.dialect = dialect
         self.line = 1
         self.now = 0
+        self.frames = 0
         self.events = 0
         self.scenario: str | None = None
         self.connections: dict[int, Connection] = {}
         self.requests: Recent[int, Request] = Recent(_REMEMBERED)
         self.stories: dict[str, Story] = {}
+        self.open_of: dict[str | None, list[Story]] = {}
         self.over: Recent[str, Story] = Recent(_REMEMBERED)
         self.marks = Marks()
         self.identities: Recent[str, str] = Recent(_REMEMBERED)
@@ -140,6 +142,7 @@ class World:
             stories = [s for s in known if s.thread_id == op.thread_id and s.user == op.user]
         for story in stories:
             stream = connection.streams.setdefault(story.number, Stream())
+            story.stream = None
             stream.high = op.after_seq or 0
             stream.resumed = True
             stream.joined_late = False
@@ -200,8 +203,23 @@ class World:
 
     def _bind(self, story: Story, request: Request) -> None:
         story.request = request
-        story.user = request.asked.user
+        self._give(story, request.asked.user)
         request.story = story
+        story.own_canary = (request.asked.canary or "\0").encode()
+
+    def _give(self, story: Story, user: str | None) -> None:
+        """Enter a run as the user's."""
+        if story.user != user or story.number not in (s.number for s in self.open_of.get(user, ())):
+            self._take(story)
+            story.user = user
+            self.open_of.setdefault(user, []).append(story)
+
+    def _take(self, story: Story) -> None:
+        mine = self.open_of.get(story.user, [])
+        if story in mine:
+            mine.remove(story)
+            if not mine:
+                del self.open_of[story.user]
 
     def _refused(self, connection: Connection, event: Refusal) -> Request | None:
         waiting = connection.unanswered
@@ -221,8 +239,9 @@ class World:
         scenario = connection.op.scenario
         story = Story(self._born, real, user, thread_id, scenario, self.now)
         if real is not None and real in self.stories:
-            self._end(self.stories[real], real)
+            self._end(self.stories[real])
         self.stories[real if real is not None else f"\0{self._born}"] = story
+        self._give(story, user)
         if user:
             if real is not None:
                 self.marks.add(real, "run", user, thread_id=thread_id)
@@ -233,7 +252,7 @@ class World:
     def _find(self, connection: Connection, event: RunEvent) -> Story:
         run_id = event.run_id
         if run_id is None or is_placeholder(run_id):
-            mine = [s for s in self.stories.values() if s.user == connection.op.user and s.terminal is None]
+            mine = [s for s in self.open_of.get(connection.op.user, ()) if s.terminal is None]
             same_thread = [s for s in mine if s.thread_id is not None and s.thread_id == event.thread_id]
             if len(same_thread) == 1 or len(mine) == 1:
                 return (same_thread or mine)[0]
@@ -265,8 +284,51 @@ class World:
         self._bind_by_start(connection, event, new)
         return new
 
+    def continues(self, connection: Connection, op: ops.Frame, event: RunEvent) -> Sighting | None:
+        """Return the sighting of an event that continues its run exactly as its predecessor left it, else None.
+
+        Nothing about its place and its ids is remarkable then: same run, thread, user and agent, the next seq, a new
+        event id, a timestamp not earlier, on the one connection that tells this run. No odd check need look at it.
+        """
+        story = self.stories.get(event.run_id)  # type: ignore[arg-type]
+        if story is None:
+            return None
+        stream, last = story.stream, story.last
+        if stream is None or last is None or story.connection is not connection:
+            return None
+        before = last.event
+        seq, event_id = event.seq, event.event_id
+        if (
+            seq != story.high + 1
+            or not event.exact
+            or event.kind is Kind.STARTED
+            or event.thread_id != before.thread_id
+            or event.user_id != before.user_id
+            or event.agent_name != before.agent_name
+            or event.traceparent != before.traceparent
+            or event.timestamp < before.timestamp  # type: ignore[operator]
+            or not event_id
+            or event_id in story.ids
+            or story.missing
+            or stream.missing
+            or connection.was_paused
+        ):
+            return None
+        return Sighting(self.line, op, event, connection, story, stream)
+
+    def enter_next(self, sighting: Sighting) -> None:
+        """Enter a sighting that `continues` its run, after the checks have seen it."""
+        story, event, stream = sighting.story, sighting.event, sighting.stream
+        self.events += 1
+        stream.events += 1
+        story.events += 1
+        stream.high = story.high = event.seq  # type: ignore[assignment]
+        story.ids[event.event_id] = event.seq  # type: ignore[index,assignment]
+        story.last = sighting
+        self._tell(story, sighting)
+
     def sight(self, connection: Connection, op: ops.Frame, event: RunEvent) -> Sighting:
-        """Place a run event: its run, its stream, and whether it is news."""
+        """Place any run event: its run, its stream, and whether it is news."""
         self.events += 1
         story = self.stories.get(event.run_id) if event.run_id is not None else None
         if story is None:
@@ -287,11 +349,13 @@ class World:
         if not own and event.seq is not None and event.seq > 1:
             stream.joined_late = True
             stream.high = event.seq - 1
+        story.stream = stream if story.connection is None and own else None
+        story.connection = story.connection or connection
         connection.streams[story.number] = stream
         return stream
 
     def settle(self, sighting: Sighting) -> None:
-        """Enter a sighting into its run and stream, after the checks have seen it."""
+        """Enter any sighting into its run and stream, after the checks have seen it."""
         event, stream, story = sighting.event, sighting.stream, sighting.story
         seq = event.seq
         stream.events += 1
@@ -322,6 +386,11 @@ class World:
             if story.thread_id is None:
                 story.thread_id = event.thread_id
         story.last = sighting
+        self._tell(story, sighting)
+
+    def _tell(self, story: Story, sighting: Sighting) -> None:
+        """Enter what an event says into its run."""
+        event = sighting.event
         kind = event.kind
         if kind is Kind.TEXT:
             story.text.append(sighting)
@@ -332,11 +401,12 @@ class World:
         elif kind is Kind.TOOL_COMPLETED:
             self._tool_completed(story, sighting)
         elif event.terminal and story.terminal is None:
+            sighting.stream.ended = True
             story.terminal = sighting
             if kind is Kind.COMPLETED and not self.obeys_script:
                 told = script.answer(story.script) if story.script else ""
                 self.obeys_script = bool(told) and told in (event.payload.final_response or "")
-            self._end(story, event.run_id)
+            self._end(story)
 
     def _tool_started(self, story: Story, sighting: Sighting) -> None:
         call_id = sighting.event.payload.tool_call_id
@@ -350,11 +420,12 @@ class World:
             tool.completed = sighting
             story.open_tools -= 1
 
-    def _end(self, story: Story, run_id: str | None) -> None:
+    def _end(self, story: Story) -> None:
         key = story.run_id or next((k for k, s in self.stories.items() if s is story), None)
         if key is not None and self.stories.get(key) is story:
             del self.stories[key]
             self.over.add(key, story)
+        self._take(story)
         self._detailed.append(story)
         if len(self._detailed) > _DETAILED:
             self._settle_story(self._detailed.popleft())

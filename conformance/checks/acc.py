@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on
+from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on, on_odd
 from conformance.dialects.fields import shorten
 from conformance.events import Kind, Refusal
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, ClosedBy, Credentials
-from conformance.story import Connection, Notice, Sighting
+from conformance.story import Connection, Notice, Passage, Request, Sighting
 
 _REFUSED_WITHOUT = {Credentials.NONE: "ACC-01"}
 _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
@@ -114,12 +114,15 @@ class Impersonation(Check):
 
     decides = ("ACC-03",)
 
-    @on(*EVERY_EVENT)
-    def event(self, seen: Sighting) -> None:
+    @on(Passage)
+    def passage(self, passage: Passage) -> None:
         """The events of a run that was asked for in another's name."""
-        request = seen.story.request
-        if request is None or request.asked.impersonates is None:
-            return
+        request = passage.story.request
+        if request is not None and request.asked.impersonates is not None:
+            for seen in passage.sightings:
+                self._event(seen, request)
+
+    def _event(self, seen: Sighting, request: Request) -> None:
         self.exercised["ACC-03"] += seen.event.terminal
         if seen.event.user_id == request.asked.impersonates or seen.foreign:
             self.fail(
@@ -180,17 +183,19 @@ class OthersRuns(Check):
         if asked is not None and op.awaited is Awaited.ANSWER and not op.late:
             self._answer(asked, "no answer", self.here(op))
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
-        """A run event that reaches who asked for another's run; or the end of a run that only a stranger stopped."""
-        if not self._asked:
-            return
+        """A run event that reaches who asked for another's run."""
         if seen.foreign:
             for asked in self._asked.values():
                 if asked.run_id == seen.story.run_id and asked.conn == seen.connection.number:
                     self._served(asked, "its events", seen)
                     break
-        elif seen.event.kind is Kind.STOPPED and seen.story.stop_asked is None:
+
+    @on(Kind.STOPPED)
+    def stopped(self, seen: Sighting) -> None:
+        """The end of a run that only a stranger stopped."""
+        if seen.story.stop_asked is None:
             for asked in self._asked.values():
                 if asked.run_id == seen.story.run_id and asked.action is Action.STOP and asked.owner:
                     self._served(asked, "the run was stopped", seen)

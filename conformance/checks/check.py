@@ -2,8 +2,11 @@
 
 A check names the requirements it `decides` and marks methods with `@on(…)`: they are called with each thing of that
 kind as the history is fed. `Kind` members call with a `Sighting`, classes of control events with a `Notice`, classes
-of operations with the operation, and `Story` with a run that nothing more is expected of. The world is as it was
-before a run event, and as it is after any other operation.
+of operations with the operation, `Passage` with some consecutive events of a run, and `Story` with a run that nothing
+more is expected of. The world is as it was before a run event, and as it is after anything else.
+
+Most events continue their run exactly as the event before left it (`World.continues`). A method marked `@on_odd(…)`
+is not called with those, only with the others; and the raw frames of those are not handed out (`ops.Received`).
 """
 
 from collections.abc import Callable, Iterable
@@ -49,6 +52,16 @@ def on(*what: Any) -> Callable[[Method], Method]:
 
     def mark(method: Method) -> Method:
         method.handles = what  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def on_odd(*what: Kind) -> Callable[[Method], Method]:
+    """Mark a check's method to be called with run events of these kinds that do not just continue their run."""
+
+    def mark(method: Method) -> Method:
+        method.handles_odd = what  # type: ignore[attr-defined]
         return method
 
     return mark

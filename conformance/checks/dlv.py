@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, Here, on
+from conformance.checks.check import EVERY_EVENT, Check, Here, on, on_odd
 from conformance.events import Flaw, Heartbeat, Kind
 from conformance.history import operations as ops
 from conformance.history.operations import Awaited, ClosedBy
 from conformance.statistics import Decision, needed, share
-from conformance.story import Notice, Sighting, Stream
+from conformance.story import Notice, Passage, Sighting, Stream
 from conformance.verdict import Measurement
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
@@ -76,31 +76,43 @@ class Latency(Check):
                 witnesses=[notice],
             )
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
-        """Hold an event's timestamp against the clock, and against its predecessor's."""
-        stamp = seen.event.timestamp
-        if stamp is None or not seen.fresh or seen.foreign:
+        """Hold an event's timestamp against its predecessor's."""
+        stamp, last = seen.event.timestamp, seen.story.last
+        if stamp is None or last is None or not seen.fresh or seen.foreign:
             return
-        self._stamped += 1
-        late_s = self._began + seen.op.at / 1e6 - stamp.timestamp()
-        last = seen.story.last
-        if last is not None:
-            before = last.event.timestamp
-            if before is not None and stamp < before and (seen.event.seq or 0) >= (last.event.seq or 0):
-                self._backwards(seen, last)
-        stream = seen.stream
-        if stream.resumed or seen.connection.was_paused:
+        before = last.event.timestamp
+        if before is not None and stamp < before and (seen.event.seq or 0) >= (last.event.seq or 0):
+            self._backwards(seen, last)
+
+    @on(Passage)
+    def passage(self, passage: Passage) -> None:
+        """Hold timestamps against the clock."""
+        first = passage.sightings[0]
+        if not first.fresh or first.foreign:
             return
-        if not -self._skew_s < late_s < self._skew_s:
-            self._far_off(seen, late_s)
+        replayed = first.stream.resumed or first.connection.was_paused
+        began, add, skew_ms = self._began, self._latency.add, self._skew_s * 1000
+        for seen in passage.sightings:
+            stamp = seen.event.timestamp
+            if stamp is None:
+                continue
+            self._stamped += 1
+            late_ms = (began + seen.op.at / 1e6 - stamp.timestamp()) * 1000
+            if not -skew_ms < late_ms < skew_ms:
+                if not replayed:
+                    self._far_off(seen, late_ms / 1000)
+            elif late_ms > self._slow_ms:
+                self._slow(seen, late_ms, replayed=replayed)
+            elif not replayed:
+                add(late_ms)
+
+    def _slow(self, seen: Sighting, late_ms: float, *, replayed: bool) -> None:
+        if replayed or self.world.lagged_at >= seen.op.at - late_ms * 1000:
             return
-        late_ms = late_s * 1000
-        if late_ms > self._slow_ms:
-            if self.world.lagged_at >= seen.op.at - late_ms * 1000:
-                return
-            if self._slowest is None or late_ms > self._slowest[0]:
-                self._slowest = (late_ms, seen)
+        if self._slowest is None or late_ms > self._slowest[0]:
+            self._slowest = (late_ms, seen)
         self._latency.add(late_ms)
 
     def _backwards(self, seen: Sighting, last: Sighting) -> None:
@@ -222,7 +234,7 @@ class FirstEvent(Check):
         self._bound = self.world.bounds.scaled_ms(self.world.bounds.first_event_p95_ms)
         self._slowest: tuple[float, Sighting] | None = None
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
         """Take the time of a run's first event."""
         request = seen.story.request

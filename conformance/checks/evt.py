@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UNSET
 
 from conformance import script
-from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on
+from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on, on_odd
 from conformance.dialects.fields import describe, shorten
 from conformance.events import Kind
 from conformance.history import operations as ops
@@ -24,10 +24,10 @@ class Lifecycle(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._run_of: Recent[tuple[str, str], Story] = Recent(4_096)
+        self._run_of: Recent[tuple[str, str], Story] = Recent(2_048)
         self._cut: dict[int, tuple[Story, ops.Closed, int]] = {}
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
         """Judge the place of an event in its run."""
         if seen.foreign or not seen.fresh:
@@ -51,10 +51,14 @@ class Lifecycle(Check):
             self._one_run_per_request(seen)
         if story.terminal is not None:
             self._after_the_end(seen, story.terminal)
-        elif seen.event.terminal:
+
+    @on(*_TERMINAL)
+    def ended(self, seen: Sighting) -> None:
+        """Count the ends."""
+        if seen.fresh and not seen.foreign and seen.story.terminal is None:
             self.exercised["EVT-02"] += 1
             self.exercised["EVT-03"] += 1
-            self._cut.pop(story.number, None)
+            self._cut.pop(seen.story.number, None)
 
     def _second_start(self, seen: Sighting) -> None:
         first = seen.story.first

@@ -5,12 +5,12 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, on
+from conformance.checks.check import EVERY_EVENT, Check, on, on_odd
 from conformance.dialects.fields import describe
 from conformance.events import Accepted, Flaw, Kind, Ready
 from conformance.identity import is_placeholder
 from conformance.recent import Recent
-from conformance.story import Notice, Sighting
+from conformance.story import Notice, Sighting, Story
 
 _SAMPLES = 400
 _NEEDED = 20
@@ -37,7 +37,7 @@ class Presence(Check):
                 witnesses=[notice],
             )
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
         """Hold an event's ids against those of its run's first event."""
         event = seen.event
@@ -197,9 +197,9 @@ class Uniqueness(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._runs: Recent[str, int] = Recent(32_768)
-        self._events: Recent[str, int] = Recent(32_768)
-        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(4_096)
+        self._runs: Recent[str, int] = Recent(16_384)
+        self._event_ids: Recent[str, int] = Recent(16_384)
+        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(2_048)
 
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:
@@ -226,7 +226,7 @@ class Uniqueness(Check):
                 run=seen.story if isinstance(seen, Sighting) else None,
             )
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
         """An event id is new, unless the event is delivered again."""
         event, story = seen.event, seen.story
@@ -239,19 +239,27 @@ class Uniqueness(Check):
             return
         if not seen.fresh:
             self._again(seen)
-            return
-        known = self._events.get(event_id)
-        if known is None:
-            self._events.add(event_id, story.number)
-        if known is not None or not event_id or is_placeholder(event_id):
-            self.fail(
-                "IDN-06",
-                "two events have the same event_id",
-                expected="an event_id of its own for each event",
-                actual=f"event_id {event_id!r} again",
-                witnesses=[seen],
-                run=story,
-            )
+        elif is_placeholder(event_id):
+            self._same(story, event_id, [seen])
+
+    def _same(self, story: Story, event_id: str, witnesses: list[Sighting]) -> None:
+        self.fail(
+            "IDN-06",
+            "two events have the same event_id",
+            expected="an event_id of its own for each event",
+            actual=f"event_id {event_id!r} again",
+            witnesses=witnesses,
+            run=story,
+        )
+
+    @on(Story)
+    def settled(self, story: Story) -> None:
+        """The event ids of a run are not those of another."""
+        shared = self._event_ids.any_of(story.ids)
+        last = [story.last] if story.last else []
+        for event_id in shared:
+            self._same(story, event_id, last)
+        self._event_ids.update(story.ids)
 
     def _again(self, seen: Sighting) -> None:
         """An event delivered again: it must have kept its id, and the id its event."""

@@ -4,15 +4,16 @@ import re
 from typing import Any
 
 from conformance import canary, script
-from conformance.checks.check import EVERY_EVENT, Check, Evidence, on
+from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
 from conformance.dialects.fields import shorten
 from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
 from conformance.history import operations as ops
 from conformance.history.operations import Action
 from conformance.identity import Mark
-from conformance.story import Connection, Notice, Request, Sighting, Story
+from conformance.story import Connection, Notice, Passage, Request, Sighting, Story
 
 _WORDS = re.compile(rb"[\w-]{8,}")
+_SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(256))
 _TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12"}
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
@@ -29,7 +30,7 @@ class Leaks(Check):
         self._named: dict[str, set[bytes]] = {}
         self._trespass: dict[int, str] = {}
         self._own: tuple[int, list[tuple[bytes, Mark]]] = (0, [])
-        self._shared_frames = 0
+        self._alone_frames: int | None = None
         self._threads: dict[str, set[str]] = {}
 
     # -- who is there -----------------------------------------------------------------------------------------------
@@ -39,6 +40,8 @@ class Leaks(Check):
         """Another user may be seen from now on."""
         if op.user is not None and len(self._users) < 2:
             self._users.add(op.user)
+            if len(self._users) == 2:
+                self._alone_frames = self.world.frames
 
     @on(ops.Connected)
     def connected(self, op: ops.Connected) -> None:
@@ -72,8 +75,6 @@ class Leaks(Check):
     @on(ops.Received)
     def frame(self, op: ops.Received) -> None:
         """Look for canaries as they stand in any frame."""
-        if len(self._users) > 1:
-            self._shared_frames += 1
         raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
         if 126 in raw:
             self._canaries(raw, op.conn, [self.here(op)], None)
@@ -125,6 +126,12 @@ class Leaks(Check):
     @on(Ready, Accepted, Unknown, Pong, Heartbeat)
     def notice(self, notice: Notice) -> None:
         """Look for others' ids in frames that belong to no run."""
+        event = notice.event
+        if isinstance(event, Accepted) and event.exact:
+            own = notice.connection.op.user
+            values = [value.encode() for value in (event.run_id, event.thread_id) if value]
+            if all(mark.user == own for _, mark in self.world.marks.among(values)):
+                return
         self._ids(notice.op.raw, notice.connection, notice, None)
 
     @on(Refusal)
@@ -163,35 +170,40 @@ class Leaks(Check):
                 continue
             self._leak("ISO-02", word.decode(), mark, connection, [evidence], story)
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
-        """A run event: whose run it is, and what it holds."""
-        story, event = seen.story, seen.event
+        """A run event: whose run it is, and whose canary it holds."""
         if seen.foreign:
             self._foreign_run(seen)
             return
         line, own = self._own
         if line == seen.line and own:
             self._other_run(seen, own)
-        if event.kind is Kind.TEXT and event.exact and story.first is not None:
-            return  # its text is searched together with its neighbours' at the run's end
-        self._search(seen)
+        trace = seen.event.traceparent
+        if seen.story.first is None and trace and trace.count("-") == 3 and seen.story.user:
+            self.world.marks.add(trace.split("-")[1], "trace", seen.story.user)
 
-    def _search(self, seen: Sighting) -> None:
-        event, first = seen.event, seen.story.first
-        raw = seen.op.raw
-        if first is None:
-            trace = getattr(event, "traceparent", None)
-            if trace and trace.count("-") == 3 and seen.story.user:
-                self.world.marks.add(trace.split("-")[1], "trace", seen.story.user)
-        elif event.exact and event.agent_name == first.event.agent_name:
-            start = raw.find(b'"payload"')
-            raw = raw[start:] if start > 0 else raw
-        self._ids(raw, seen.connection, seen, seen.story)
-        if event.kind is Kind.FAILED:
-            self._error(seen, raw, seen.connection)
-        if any(piece in raw for piece in canary.ENCODED):
-            self._canaries(raw, seen.connection.number, [seen], seen.story)
+    @on(Passage)
+    def passage(self, passage: Passage) -> None:
+        """Search some events of a run for others' ids, and for canaries in base64."""
+        if passage.sightings[0].foreign:
+            return
+        pieces = [_novel(seen) for seen in passage.sightings]
+        whole = b" ".join(pieces)
+        words = whole.translate(_SPACED).split()
+        own = passage.story.user
+        if any(mark.user != own for _, mark in self.world.marks.among(words)):
+            for seen, piece in zip(passage.sightings, pieces, strict=True):
+                self._ids(piece, seen.connection, seen, seen.story)
+        if any(piece in whole for piece in canary.ENCODED):
+            for seen, piece in zip(passage.sightings, pieces, strict=True):
+                self._canaries(piece, seen.connection.number, [seen], seen.story)
+
+    @on(Kind.FAILED)
+    def failed(self, seen: Sighting) -> None:
+        """A run's error, shown to its user."""
+        if not seen.foreign:
+            self._error(seen, seen.op.raw, seen.connection)
 
     def _foreign_run(self, seen: Sighting) -> None:
         story, connection = seen.story, seen.connection
@@ -240,7 +252,7 @@ class Leaks(Check):
         story = notice.request.story if notice.request else None
         if story is None or story.user is None or story.thread_id is None:
             return
-        mine = [s for s in self.world.stories.values() if s.user == story.user and s is not story]
+        mine = [s for s in self.world.open_of.get(story.user, ()) if s is not story]
         self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
         before = self._threads.setdefault(story.user, set())
         self.exercised["ISO-04"] += bool(before - {story.thread_id})
@@ -277,9 +289,10 @@ class Leaks(Check):
                 self._leak("ISO-02", word.decode(), mark, connection, [*_parts_with(parts, word.decode())], story)
 
     def finish(self) -> None:
-        """Every frame was searched for what is others'."""
+        """Every frame was searched for what is others', since there were any."""
+        alone = self._alone_frames
         for requirement in ("ISO-01", "ISO-02", "ISO-03"):
-            self.exercised[requirement] = self._shared_frames
+            self.exercised[requirement] = 0 if alone is None else self.world.frames - alone
 
 
 def _concurrent(one: Story, other: Story) -> bool:
@@ -299,6 +312,21 @@ def _parts_with(parts: list[Sighting], token: str) -> list[Sighting]:
             found.append(part)
         position += len(text)
     return found
+
+
+def _novel(seen: Sighting) -> bytes:
+    """Return the part of an event's frame that was not compared with its predecessor's.
+
+    The text of a streamed answer is searched as a whole, with its neighbours', at the run's end.
+    """
+    event, first = seen.event, seen.story.first
+    if first is None or not event.exact or event.agent_name != first.event.agent_name:
+        return seen.op.raw
+    if event.kind is Kind.TEXT:
+        return b""
+    raw = seen.op.raw
+    start = raw.find(b'"payload"')
+    return raw[start:] if start > 0 else raw
 
 
 class Bystanders(Check):
@@ -375,7 +403,7 @@ class Bystanders(Check):
         if not (request.asked.behaviour or "").startswith("bystander"):
             return
         user = request.asked.user
-        if any(story.user == user for story in self.world.stories.values()):
+        if self.world.open_of.get(user):
             return
         self.fail(
             "ISO-12",

@@ -22,7 +22,7 @@ class Repeats(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._first: Recent[tuple[str, str], Notice] = Recent(4_096)
+        self._first: Recent[tuple[str, str], Notice] = Recent(2_048)
 
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:
@@ -175,8 +175,8 @@ class Orphans(Check):
             return
         if self.world.connections_of(connection.op.user):
             return
-        for story in self.world.stories.values():
-            if story.user == connection.op.user and story.terminal is None and len(self._left) < 4_096:
+        for story in self.world.open_of.get(connection.op.user, ()):
+            if story.terminal is None and len(self._left) < 4_096:
                 self._left[story.number] = (story, self.here(op))
 
     @on(*_ENDS)
@@ -359,7 +359,7 @@ class Memory(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._told: Recent[tuple[str, str], list[Request]] = Recent(4_096)
+        self._told: Recent[tuple[str, str], list[Request]] = Recent(2_048)
 
     @on(Kind.COMPLETED)
     def completed(self, seen: Sighting) -> None:

@@ -1,6 +1,6 @@
 """ORD: order is kept. Also what becomes of missing, doubled and replayed events (DLV-04, DLV-05, DLV-06)."""
 
-from conformance.checks.check import EVERY_EVENT, Check, on
+from conformance.checks.check import EVERY_EVENT, Check, on, on_odd
 from conformance.events import Kind
 from conformance.history import operations as ops
 from conformance.history.operations import ClosedBy
@@ -14,7 +14,7 @@ class Sequence(Check):
 
     decides = ("ORD-01", "ORD-02", "ORD-04", "ORD-05", "DLV-04", "DLV-05")
 
-    @on(*EVERY_EVENT)
+    @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
         """Judge an event's place in its stream."""
         stream = seen.stream

@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, Evidence, on
+from conformance.checks.check import Check, Evidence, on
 from conformance.dialects.fields import shorten
 from conformance.events import Flaw, Kind, Refusal, RunEvent, Unknown
 from conformance.history import operations as ops
 from conformance.recent import Recent
-from conformance.story import Notice, Sighting
+from conformance.story import Notice, Passage, Sighting
 
 _NAMESPACED = re.compile(r"\w[.:/]\w")
 _LEAKS = (
@@ -29,8 +29,7 @@ class Form(Check):
 
     @on(ops.Received)
     def frame(self, op: ops.Received) -> None:
-        """Count the frames; a binary one has no place in a dialect of text frames."""
-        self.exercised["SCH-01"] += 1
+        """A binary frame has no place in a dialect of text frames."""
         if op.binary is not None and self.world.dialect.transport == "websocket":
             self.fail(
                 "SCH-01",
@@ -79,6 +78,7 @@ class Form(Check):
 
     def finish(self) -> None:
         """Every event was held against its type; that none was of an unknown type is the usual case."""
+        self.exercised["SCH-01"] = self.world.frames
         self.exercised["SCH-02"] = self.world.events
         self.exercised["SCH-04"] = self.exercised["SCH-04"] or self.world.events
 
@@ -90,7 +90,7 @@ class Planted(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._planted: Recent[str, ops.Asked] = Recent(256)
+        self._planted: Recent[str, ops.Asked] = Recent(2_048)
 
     @on(ops.Asked)
     def asked(self, op: ops.Asked) -> None:
@@ -98,12 +98,16 @@ class Planted(Check):
         for value in (op.planted or {}).values():
             self._planted.add(value, op)
 
-    @on(*EVERY_EVENT)
-    def event(self, seen: Sighting) -> None:
-        """Hold the envelope of a run's events against what its request planted."""
-        request = seen.story.request
-        if (request is None or request.asked.planted is None) and seen.event.kind is not Kind.OTHER:
-            return
+    @on(Passage)
+    def passage(self, passage: Passage) -> None:
+        """Hold the envelopes of a run's events against what its request planted."""
+        request = passage.story.request
+        planted = request is not None and request.asked.planted is not None
+        if planted or passage.sightings[0].event.kind is Kind.OTHER:
+            for seen in passage.sightings:
+                self._event(seen)
+
+    def _event(self, seen: Sighting) -> None:
         event: RunEvent = seen.event
         self.exercised["SCH-05"] += 1
         envelope = {

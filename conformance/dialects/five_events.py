@@ -75,7 +75,19 @@ def _strict(wire_type: str) -> type[msgspec.Struct]:
     )
 
 
-_Union = Union[tuple(_strict(wire_type) for wire_type in _RUN_EVENTS)]  # type: ignore[valid-type]  # noqa: UP007
+class _Accepted(events.Accepted, frozen=True, forbid_unknown_fields=True):
+    exact = True
+
+    run_id: str
+    thread_id: str
+    request_id: str
+
+
+class _AcceptedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="run_accepted"):
+    payload: _Accepted
+
+
+_Union = Union[(_AcceptedFrame, *map(_strict, _RUN_EVENTS))]  # type: ignore[valid-type]
 
 
 class FiveEventsDecoder:
@@ -87,10 +99,12 @@ class FiveEventsDecoder:
     def decode(self, raw: bytes) -> Sequence[Event]:
         """Return the frame's event, preceded by what is wrong with its form."""
         try:
-            event: RunEvent = self._decode_exact(raw)
+            event = self._decode_exact(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _decode_loosely(raw)
-        if event.timestamp.microsecond == 0:  # type: ignore[union-attr]
+        if event.__class__ is _AcceptedFrame:
+            return (event.payload,)
+        if event.timestamp.microsecond == 0:
             return _decode_loosely(raw)  # whole seconds: has the text a fraction at all?
         return (event,)
 

@@ -1,0 +1,175 @@
+"""One client's socket: what is to be sent on it, in order, and never more than its bounds."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.websockets import WebSocketDisconnect
+
+from reference_impl.context import UserId, new_id
+from reference_impl.errors import CloseCode
+from reference_impl.events import Event
+
+log = logging.getLogger(__name__)
+
+FRAMES_PER_TURN = 64
+
+
+class Transport(msgspec.Struct, frozen=True):
+    """How to send a text frame and how to close; both may raise WebSocketDisconnect."""
+
+    send_text: Callable[[str], Awaitable[None]]
+    close: Callable[[int, str], Awaitable[None]]
+
+
+class Hold(msgspec.Struct):
+    """A run whose live events wait because a replay will bring them: the first and last that came meanwhile."""
+
+    first_seq: int = 0
+    last_seq: int = 0
+
+
+class Connection:
+    """The outbound side of one socket, bounded in frames and bytes.
+
+    A reader that falls behind by more than the bounds is closed with 4408: it never misses a frame in between
+    (DLV-06), and it makes nobody else wait (ISO-09).
+    """
+
+    def __init__(
+        self, user_id: UserId, transport: Transport, *, max_frames: int, max_bytes: int, close_grace_s: float
+    ) -> None:
+        self.connection_id = new_id()
+        self.user_id = user_id
+        self._transport = transport
+        self._max_frames = max_frames
+        self._max_bytes = max_bytes
+        self._close_grace_s = close_grace_s
+        self._outbox: deque[str] = deque()
+        self._outbox_bytes = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._holds: dict[str, Hold] = {}
+        self._floors: dict[str, int] = {}
+        self._closing: tuple[CloseCode, str] | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+
+    @property
+    def closing(self) -> CloseCode | None:
+        """The code with which the engine is closing this connection, None if it is not."""
+        return None if self._closing is None else self._closing[0]
+
+    def deliver(self, event: Event) -> None:
+        """Send a live event, unless a replay on this connection brings it or has brought it already (DLV-04)."""
+        if self._holds or self._floors:
+            hold = self._holds.get(event.run_id)
+            if hold is not None:
+                hold.first_seq = hold.first_seq or event.seq
+                hold.last_seq = event.seq
+                return
+            floor = self._floors.get(event.run_id, 0)
+            if event.type.terminal:
+                self._floors.pop(event.run_id, None)
+            if event.seq <= floor:
+                return
+        self.offer(event.text)
+
+    def offer(self, text: str) -> None:
+        """Queue one frame. Never waits; past the bounds the connection is closed with 4408."""
+        if self._closing is not None:
+            return
+        # The number of characters, not bytes: counting bytes would encode each frame for each connection.
+        if len(self._outbox) >= self._max_frames or self._outbox_bytes + len(text) > self._max_bytes:
+            self.close(CloseCode.SLOW_CONSUMER, "slow consumer: reconnect and resume")
+            return
+        self._outbox.append(text)
+        self._outbox_bytes += len(text)
+        if not self._has_room():
+            self._room.clear()
+        self._wake.set()
+
+    async def offer_when_room(self, text: str) -> None:
+        """Queue one frame once the outbox is at most half full; for replays, which can wait."""
+        await self._room.wait()
+        self.offer(text)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close the socket: at once if its reader is too slow, else after what is queued. The first reason stands."""
+        if self._closing is not None:
+            return
+        self._closing = (code, reason)
+        if code is CloseCode.SLOW_CONSUMER:
+            self._outbox.clear()
+            self._outbox_bytes = 0
+            if self._pump_task is not None:
+                self._pump_task.cancel()
+        elif self._pump_task is not None:
+            self._end_later(self._pump_task)
+        self._room.set()
+        self._wake.set()
+
+    def hold(self, run_id: str) -> Hold:
+        """Keep the run's live events back from now on, for a replay to bring them in their order."""
+        return self._holds.setdefault(run_id, Hold())
+
+    def holds(self, run_id: str) -> bool:
+        """Whether the run's live events are kept back."""
+        return run_id in self._holds
+
+    def release(self, run_id: str, *, replayed_seq: int, live: bool) -> None:
+        """End `hold`: events up to `replayed_seq` were brought, those after it are delivered live again."""
+        self._holds.pop(run_id, None)
+        if live:
+            self._floors[run_id] = max(replayed_seq, self._floors.get(run_id, 0))
+
+    async def send_all(self) -> None:
+        """Send what is queued until the connection is closed, from either side. The one place that sends."""
+        pump = self._pump_task = asyncio.create_task(self._pump())
+        if self._closing is not None:
+            self._end_later(pump)
+        try:
+            await asyncio.wait({pump})
+        finally:
+            pump.cancel()
+            await asyncio.wait({pump})
+        if not pump.cancelled() and (error := pump.exception()) is not None:
+            if isinstance(error, WebSocketDisconnect):
+                return
+            raise error
+        if self._closing is not None:
+            await self._send_close(*self._closing)
+
+    async def _pump(self) -> None:
+        sent = 0
+        while True:
+            while self._outbox:
+                text = self._outbox.popleft()
+                self._outbox_bytes -= len(text)
+                if not self._room.is_set() and self._has_room():
+                    self._room.set()
+                await self._transport.send_text(text)
+                sent += 1
+                if sent % FRAMES_PER_TURN == 0:
+                    # A reader that keeps up makes send_text return at once; let the others have their turn.
+                    await asyncio.sleep(0)
+            if self._closing is not None:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _end_later(self, pump: asyncio.Task[None]) -> None:
+        """A reader that does not take what is queued must not keep a closing connection open."""
+        asyncio.get_running_loop().call_later(self._close_grace_s, pump.cancel)
+
+    async def _send_close(self, code: CloseCode, reason: str) -> None:
+        try:
+            async with asyncio.timeout(self._close_grace_s):
+                await self._transport.close(code, reason)
+        except (TimeoutError, WebSocketDisconnect):
+            log.debug("connection %s is gone before it could be closed", self.connection_id)
+
+    def _has_room(self) -> bool:
+        return len(self._outbox) <= self._max_frames // 2 and self._outbox_bytes <= self._max_bytes // 2

@@ -1,0 +1,68 @@
+"""One run's voice: gives each event its place in the run and hands it to the journal."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reference_impl.context import UserExecutionContext, new_id
+from reference_impl.events import Envelope, Event, EventType, encode_event, format_timestamp
+from reference_impl.journal import Journal
+
+
+class UserEventEmitter:
+    """Emits the events of one run, in the run's name only. One per `UserExecutionContext`.
+
+    `seq` and `last_timestamp` (seconds since the epoch) continue a run of which events are in the journal already.
+    """
+
+    def __init__(
+        self,
+        context: UserExecutionContext,
+        journal: Journal,
+        *,
+        seq: int = 0,
+        last_timestamp: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.context = context
+        self._journal = journal
+        self._seq = seq
+        self._last_timestamp = last_timestamp
+        self._clock = clock
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record. It never waits, so that it also works while the run is being cancelled.
+
+        Readers get the event once it is journaled; `flush` waits for that. Raises JournalFailed.
+        """
+        event = self.encode(type, payload)
+        self._journal.append(event)
+        return event
+
+    async def flush(self) -> None:
+        """Wait until all that was emitted is journaled and handed to the readers. Raises JournalFailed."""
+        await self._journal.flush()
+
+    def now(self) -> float:
+        """Seconds since the epoch, never less than the time of the run's last event."""
+        self._last_timestamp = max(self._last_timestamp, self._clock())
+        return self._last_timestamp
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
+        self._seq += 1
+        context = self.context
+        return encode_event(
+            Envelope(
+                type=type,
+                event_id=new_id(),
+                run_id=context.run_id,
+                thread_id=context.thread_id,
+                user_id=context.user_id,
+                seq=self._seq,
+                timestamp=format_timestamp(self.now()),
+                agent_name=context.agent_name,
+                payload=dict(payload),
+                traceparent=context.traceparent,
+            )
+        )

@@ -1,0 +1,183 @@
+"""Starts, queues, limits and ends runs."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from reference_impl.agent import AgentRun
+from reference_impl.context import ThreadId, UserId
+from reference_impl.errors import JournalFailed, Refusal
+from reference_impl.messages import RunRequest
+from reference_impl.registry import Acceptance, AgentExecutionRegistry, RunRecord
+from reference_impl.run import Interruption
+
+log = logging.getLogger(__name__)
+
+# A tool that does not let a cancellation pass must not keep the engine from ending; its run is ended at the next start.
+END_WITHIN_S = 2.0
+
+RunFactory = Callable[[RunRecord], AgentRun]
+
+
+class UserExecutionEngine:
+    """The runs of one user: one at a time on a thread, a limited number at once, in the order they came (ISO-05).
+
+    It lives as long as its user has open runs; `on_idle` is called when there are none.
+    """
+
+    def __init__(self, *, max_running: int, on_idle: Callable[[], None]) -> None:
+        self._max_running = max_running
+        self._on_idle = on_idle
+        self._queue: deque[AgentRun] = deque()
+        self._running: dict[AgentRun, asyncio.Task[None]] = {}
+        self._busy_threads: set[ThreadId] = set()
+
+    def submit(self, run: AgentRun) -> None:
+        """Start `run` as soon as its thread is free and the user has fewer than `max_running` at work."""
+        self._queue.append(run)
+        self._start_ready()
+
+    def interrupt(self, run_id: str, reason: Interruption) -> bool:
+        """End the run with this id, at work or queued. False if there is none."""
+        for run in (*self._running, *self._queue):
+            if run.record.context.run_id == run_id:
+                run.interrupt(reason)
+                self._start_ready()
+                return True
+        return False
+
+    def interrupt_all(self, reason: Interruption) -> None:
+        """End every run, at work or queued."""
+        for run in (*self._running, *self._queue):
+            run.interrupt(reason)
+        self._start_ready()
+
+    @property
+    def running(self) -> int:
+        """How many runs are at work."""
+        return len(self._running)
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The tasks of the runs at work."""
+        return list(self._running.values())
+
+    def _start_ready(self) -> None:
+        waiting: deque[AgentRun] = deque()
+        while self._queue:
+            run = self._queue.popleft()
+            thread_id = run.record.context.thread_id
+            free = len(self._running) < self._max_running and thread_id not in self._busy_threads
+            # A queued run that was interrupted only tells its end, which needs no place and mixes with nothing.
+            if not free and run.interruption is None:
+                waiting.append(run)
+                continue
+            if run.interruption is None:
+                self._busy_threads.add(thread_id)
+            self._running[run] = asyncio.create_task(self._execute(run, holds_thread=run.interruption is None))
+        self._queue = waiting
+
+    async def _execute(self, run: AgentRun, *, holds_thread: bool) -> None:
+        try:
+            await run.execute()
+        except JournalFailed:
+            log.error("run %s has no end on record; it gets one at the next start", run.record.context.run_id)
+        finally:
+            del self._running[run]
+            if holds_thread:
+                self._busy_threads.discard(run.record.context.thread_id)
+            self._start_ready()
+            if not self._running and not self._queue:
+                self._on_idle()
+
+
+class ExecutionEngine:
+    """The way in for every request that concerns a run, whether from a socket or over HTTP."""
+
+    def __init__(
+        self, registry: AgentExecutionRegistry, create_run: RunFactory, *, max_running_per_user: int, agent_name: str
+    ) -> None:
+        self._registry = registry
+        self._create_run = create_run
+        self._max_running_per_user = max_running_per_user
+        self._agent_name = agent_name
+        self._users: dict[UserId, UserExecutionEngine] = {}
+        self._starting: set[asyncio.Task[Acceptance]] = set()
+        self.draining = False
+
+    async def start(
+        self, user_id: UserId, request: RunRequest, *, announce: Callable[[Acceptance], None]
+    ) -> Acceptance:
+        """Accept `request` and start its run, or find the run that it has (LIF-01).
+
+        `announce` is called before the run's first event. Raises Refusal. Once asked for, a run is started even if
+        the caller goes away in between (LIF-04).
+        """
+        if self.draining:
+            raise Refusal.restarting()
+        task = asyncio.create_task(self._start(user_id, request, announce))
+        self._starting.add(task)
+        task.add_done_callback(self._note_started)
+        return await asyncio.shield(task)
+
+    def _note_started(self, task: asyncio.Task[Acceptance]) -> None:
+        self._starting.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Refusal):
+            log.error("a run could not be started", exc_info=error)
+
+    async def _start(self, user_id: UserId, request: RunRequest, announce: Callable[[Acceptance], None]) -> Acceptance:
+        try:
+            acceptance = await self._registry.accept(user_id, request, agent_name=self._agent_name)
+        except JournalFailed:
+            raise Refusal.restarting() from None
+        announce(acceptance)
+        if acceptance.record is not None:
+            run = self._create_run(acceptance.record)
+            if self.draining:
+                run.interrupt(Interruption.SHUTDOWN)
+            self._engine_of(user_id).submit(run)
+        return acceptance
+
+    async def stop(self, user_id: UserId, run_id: str) -> None:
+        """End this user's run (LIF-02). Raises Refusal `not_found` if the user has none such at work or queued."""
+        if self._registry.get(user_id, run_id) is None:
+            await self._registry.find(user_id, run_id)
+            raise Refusal.already_ended()
+        engine = self._users.get(user_id)
+        if engine is None or not engine.interrupt(run_id, Interruption.STOPPED):
+            raise Refusal.already_ended()
+
+    async def drain(self, *, grace_s: float) -> None:
+        """Accept nothing more, let runs go on for `grace_s` seconds, then end those that are left (LIF-05)."""
+        self.draining = True
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=grace_s)
+        for engine in list(self._users.values()):
+            engine.interrupt_all(Interruption.SHUTDOWN)
+        deadline = asyncio.get_running_loop().time() + END_WITHIN_S
+        while (tasks := self._tasks()) and (left_s := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(tasks, timeout=left_s)
+
+    @property
+    def running(self) -> int:
+        """How many runs are at work, of all users."""
+        return sum(engine.running for engine in self._users.values())
+
+    @property
+    def users(self) -> int:
+        """How many users have open runs."""
+        return len(self._users)
+
+    def _tasks(self) -> "list[asyncio.Task[None] | asyncio.Task[Acceptance]]":
+        return [*self._starting, *(task for engine in self._users.values() for task in engine.tasks())]
+
+    def _engine_of(self, user_id: UserId) -> UserExecutionEngine:
+        engine = self._users.get(user_id)
+        if engine is None:
+            engine = UserExecutionEngine(max_running=self._max_running_per_user, on_idle=lambda: self._forget(user_id))
+            self._users[user_id] = engine
+        return engine
+
+    def _forget(self, user_id: UserId) -> None:
+        del self._users[user_id]

@@ -1,0 +1,87 @@
+"""The run events of WIRE.md: their types, their envelope, and their one encoding."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from reference_impl.context import RunId, ThreadId, UserId
+
+
+class EventType(StrEnum):
+    """Every type of run event (WIRE.md, Run events)."""
+
+    AGENT_STARTED = "agent_started"
+    AGENT_THINKING = "agent_thinking"
+    TOOL_EXECUTING = "tool_executing"
+    TOOL_COMPLETED = "tool_completed"
+    MESSAGE_CHUNK = "message_chunk"
+    AGENT_COMPLETED = "agent_completed"
+    AGENT_ERROR = "agent_error"
+    AGENT_STOPPED = "agent_stopped"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether this type ends its run (EVT-02)."""
+        return self in TERMINAL_TYPES
+
+
+TERMINAL_TYPES = frozenset({EventType.AGENT_COMPLETED, EventType.AGENT_ERROR, EventType.AGENT_STOPPED})
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client receives. The payload is nested, so it cannot replace an envelope field (SCH-05)."""
+
+    type: EventType
+    event_id: str
+    run_id: RunId
+    thread_id: ThreadId
+    user_id: UserId
+    seq: int
+    timestamp: str
+    agent_name: str
+    payload: dict[str, Any]
+    traceparent: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An envelope encoded once: `text` goes to the journal and, the same, to every reader."""
+
+    user_id: UserId
+    run_id: RunId
+    seq: int
+    event_id: str
+    type: EventType
+    text: str
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Envelope)
+
+
+def encode_event(envelope: Envelope) -> Event:
+    """Encode `envelope` as JSON."""
+    return Event(
+        envelope.user_id,
+        envelope.run_id,
+        envelope.seq,
+        envelope.event_id,
+        envelope.type,
+        _encoder.encode(envelope).decode(),
+    )
+
+
+def decode_event(event: Event) -> Envelope:
+    """The envelope of `event` again; for recovery, which must know which tools are open."""
+    return _decoder.decode(event.text)
+
+
+def format_timestamp(seconds: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC with microseconds, such as `2025-01-31T12:00:00.123456Z` (SCH-03)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_timestamp(text: str) -> float:
+    """The seconds since the epoch of what `format_timestamp` wrote."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,169 @@
+"""The agent's model: deterministic, following the script that the user's message holds (WIRE.md, The script)."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import msgspec
+
+from reference_impl.context import UserExecutionContext
+from reference_impl.errors import ModelFailed
+from reference_impl.journal import Journal
+
+SCRIPT_MARKER = re.compile(r"script:\s*(?=\[)")
+MAX_CHUNKS_PER_SAY = 64
+MAX_STALL_MS = 86_400_000
+
+
+class Think(msgspec.Struct, frozen=True):
+    """The model reasons."""
+
+    text: str
+
+
+class Say(msgspec.Struct, frozen=True):
+    """The model streams a piece of its answer."""
+
+    text: str
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """One call of a tool."""
+
+    tool: str
+    args: dict[str, Any]
+
+
+class CallTools(msgspec.Struct, frozen=True):
+    """The model wants these calls made at once, and goes on when all have ended."""
+
+    calls: Sequence[ToolCall]
+
+
+Move = Think | Say | CallTools
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """What the model is shown: who asks, the newest message, and where earlier ones are to be had."""
+
+    context: UserExecutionContext
+    message: str
+
+
+class Conversation:
+    """What the model can see of earlier messages: this user's, on this thread, newest within the window (ISO-04)."""
+
+    def __init__(self, journal: Journal, *, window_bytes: int) -> None:
+        self._journal = journal
+        self._window_bytes = window_bytes
+
+    async def earlier(self, context: UserExecutionContext) -> list[str]:
+        """Earlier messages, oldest first, whole; those that do not fit the window are left out."""
+        rows = await self._journal.earlier_messages(context.run_id, context.user_id, context.thread_id)
+        seen: list[str] = []
+        room = self._window_bytes
+        for message, answer in rows:
+            for line in (f"assistant: {answer}", f"user: {message}"):
+                room -= len(line.encode())
+                if room < 0:
+                    return seen[::-1]
+                seen.append(line)
+        return seen[::-1]
+
+
+class ScriptedModel:
+    """Does what the script in the newest message says; without one it thinks once and repeats the message."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    async def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
+        """The model's moves, one by one. Raises ModelFailed, also for a script that is not as WIRE.md says."""
+        steps = read_script(prompt.message)
+        if steps is None:
+            yield Think("The message holds no script: repeating it.")
+            for piece in pieces_of(f"You said: {prompt.message}"):
+                yield Say(piece)
+            return
+        for number, step in enumerate(steps, start=1):
+            match step:
+                case {"think": str(text), **rest} if not rest:
+                    yield Think(text)
+                case {"say": str(text), **rest} if not rest:
+                    for piece in pieces_of(text):
+                        yield Say(piece)
+                case {"tool": _}:
+                    yield CallTools([read_call(step, number)])
+                case {"parallel": list(calls), **rest} if not rest:
+                    yield CallTools([read_call(call, number) for call in calls])
+                case {"stall_ms": int(ms), **rest} if not rest and 0 <= ms <= MAX_STALL_MS:
+                    await asyncio.sleep(ms / 1000)
+                case {"fail": str(message), **rest} if not rest:
+                    raise ModelFailed(message or "The model failed.")
+                case {"recall": True, **rest} if not rest:
+                    lines = await self._conversation.earlier(prompt.context)
+                    for piece in pieces_of("\n".join(lines) or "There are no earlier messages."):
+                        yield Say(piece)
+                case _:
+                    raise ModelFailed(f"Step {number} of the script is not one that the model knows: {brief(step)}")
+
+
+class LLMManager:
+    """Gives runs access to the model and counts the calls that are open (LIF-04)."""
+
+    def __init__(self, model: ScriptedModel) -> None:
+        self._model = model
+        self.open_calls = 0
+
+    async def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
+        """The model's moves. Close the iterator when they are not wanted any more. Raises ModelFailed."""
+        self.open_calls += 1
+        moves = self._model.respond(prompt)
+        try:
+            async for move in moves:
+                yield move
+        finally:
+            self.open_calls -= 1
+            await moves.aclose()
+
+
+def read_script(message: str) -> list[Any] | None:
+    """The steps of the script in `message`, None if it has none. Raises ModelFailed if it is malformed."""
+    marker = SCRIPT_MARKER.search(message)
+    if marker is None:
+        return None
+    try:
+        _, end = json.JSONDecoder().raw_decode(message, marker.end())
+        # Decoded again by msgspec, which refuses what cannot be sent on: NaN, numbers too large, lone surrogates.
+        steps = msgspec.json.decode(message[marker.end() : end])
+    except (ValueError, RecursionError):
+        raise ModelFailed("The script is not a JSON array: nothing can be read after 'script:'.") from None
+    if not isinstance(steps, list):
+        raise ModelFailed(f"The script is {type(steps).__name__}, not a JSON array.")
+    return steps
+
+
+def read_call(step: object, number: int) -> ToolCall:
+    """The tool call that a step describes. Raises ModelFailed."""
+    match step:
+        case {"tool": str(tool), "args": dict(args), **rest} if tool and not rest:
+            return ToolCall(tool, args)
+        case {"tool": str(tool), **rest} if tool and not rest:
+            return ToolCall(tool, {})
+        case _:
+            raise ModelFailed(f'Step {number} of the script is not {{"tool": name, "args": {{…}}}}: {brief(step)}')
+
+
+def pieces_of(text: str) -> list[str]:
+    """`text` in pieces of one or more words; put together they are `text` exactly (EVT-15)."""
+    words = re.findall(r"\s*\S+\s*", text) or ([text] if text else [])
+    size = -(-len(words) // MAX_CHUNKS_PER_SAY)
+    return ["".join(words[start : start + size]) for start in range(0, len(words), size or 1)]
+
+
+def brief(step: object) -> str:
+    """`step` as JSON, cut to 80 characters."""
+    text = msgspec.json.encode(step).decode()
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,188 @@
+"""The HTTP side: starting and reading runs, and how the engine is (WIRE.md, HTTP)."""
+
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from reference_impl.auth import Authenticator, Identity
+from reference_impl.engine import ExecutionEngine
+from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
+from reference_impl.events import Event
+from reference_impl.journal import Journal
+from reference_impl.messages import RunRequest, accepted_payload, decode_start, error_body, request_id_of
+from reference_impl.model import LLMManager
+from reference_impl.registry import Acceptance, AgentExecutionRegistry
+from reference_impl.replay import Replayer
+from reference_impl.run import StoredRun
+from reference_impl.settings import Settings
+from reference_impl.websocket_manager import WebSocketManager
+
+STATUS = {
+    ErrorCode.BAD_JSON: 400,
+    ErrorCode.BAD_MESSAGE: 400,
+    ErrorCode.UNKNOWN_TYPE: 400,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.INTERNAL: 503,
+}
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def unauthorized(error: InvalidCredentials) -> Response:
+    """401, for a request as for a refused upgrade (ACC-01)."""
+    body = {"type": "error", "code": "unauthorized", "message": str(error)}
+    return JSONResponse(body, 401, headers={**NO_STORE, "WWW-Authenticate": "Bearer"})
+
+
+def refused(refusal: Refusal) -> Response:
+    """The error body under the HTTP status that fits its code."""
+    return JSONResponse(error_body(refusal), STATUS[refusal.code], headers=NO_STORE)
+
+
+class RunRoutes:
+    """`POST /runs` and `GET /runs/{run_id}/events`."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        engine: ExecutionEngine,
+        registry: AgentExecutionRegistry,
+        replayer: Replayer,
+        *,
+        settings: Settings,
+    ) -> None:
+        self._authenticator = authenticator
+        self._engine = engine
+        self._registry = registry
+        self._replayer = replayer
+        self._settings = settings
+
+    async def start(self, request: Request) -> Response:
+        """Start a run; 202 with its ids. The body is the payload of `start_agent`."""
+        try:
+            identity = self._authenticator.authenticate(request.headers)
+            message = decode_start(await self._body(request))
+            try:
+                run_request = RunRequest.of(message)
+                acceptance = await self._engine.start(identity.user_id, run_request, announce=_not_announced)
+            except Refusal as refusal:
+                refusal.request_id = request_id_of(message)
+                raise
+        except InvalidCredentials as error:
+            return unauthorized(error)
+        except Refusal as refusal:
+            return refused(refusal)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        context = acceptance.context
+        body = accepted_payload(
+            request_id=context.request_id,
+            run_id=context.run_id,
+            thread_id=context.thread_id,
+            duplicate=acceptance.duplicate,
+        )
+        return JSONResponse(body, 202, headers={**NO_STORE, "Location": f"/runs/{context.run_id}/events"})
+
+    async def events(self, request: Request) -> Response:
+        """A run's events after `?after=SEQ` or `Last-Event-ID`: SSE until the run ends, or JSON of those there are."""
+        try:
+            identity = self._authenticator.authenticate(request.headers)
+            run, after_seq = await self._find(request, identity)
+        except InvalidCredentials as error:
+            return unauthorized(error)
+        except Refusal as refusal:
+            return refused(refusal)
+        if prefers_json(request.headers.get("accept", "")):
+            texts, ended = await self._events_so_far(run, after_seq)
+            body = f'{{"run_id":"{run.context.run_id}","ended":{str(ended).lower()},"events":[{",".join(texts)}]}}'
+            return Response(body, media_type="application/json", headers=NO_STORE)
+        stream = self._sse(run, after_seq)
+        return StreamingResponse(stream, headers={**NO_STORE, "Content-Type": "text/event-stream"})
+
+    async def _find(self, request: Request, identity: Identity) -> tuple[StoredRun, int]:
+        run = await self._registry.find(identity.user_id, request.path_params["run_id"])
+        after, last_event_id = request.query_params.get("after"), request.headers.get("last-event-id")
+        if last_event_id:
+            return run, await self._replayer.cursor(run, last_event_id)
+        if after is None:
+            return run, 0
+        if not (after.isascii() and after.isdigit() and len(after) <= 18):
+            raise Refusal.bad_message("after must be the seq of an event, 0 or more.")
+        return run, int(after)
+
+    async def _sse(self, run: StoredRun, after_seq: int) -> AsyncIterator[str]:
+        async for event in self._replayer.follow(run, after_seq=after_seq, idle_s=self._settings.heartbeat_s):
+            yield ": heartbeat\n\n" if event is None else sse_message(event)
+
+    async def _events_so_far(self, run: StoredRun, after_seq: int) -> tuple[list[str], bool]:
+        events = await self._replayer.so_far(run, after_seq=after_seq)
+        return [event.text for event in events], run.ending is not None
+
+    async def _body(self, request: Request) -> bytes:
+        limit = self._settings.max_message_bytes
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Refusal(ErrorCode.TOO_LARGE, f"A request may have at most {limit} bytes.")
+        return bytes(body)
+
+
+class HealthRoutes:
+    """`GET /health`, `GET /ready` and `GET /metrics`; they need no credentials and name no user."""
+
+    def __init__(
+        self,
+        engine: ExecutionEngine,
+        registry: AgentExecutionRegistry,
+        manager: WebSocketManager,
+        journal: Journal,
+        llm: LLMManager,
+    ) -> None:
+        self._engine = engine
+        self._registry = registry
+        self._manager = manager
+        self._journal = journal
+        self._llm = llm
+
+    async def health(self, request: Request) -> Response:
+        """200 while the process answers."""
+        return JSONResponse({"status": "ok"}, headers=NO_STORE)
+
+    async def ready(self, request: Request) -> Response:
+        """200 while runs are accepted, else 503."""
+        ready = not self._engine.draining and not self._journal.failed
+        return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503, headers=NO_STORE)
+
+    async def metrics(self, request: Request) -> Response:
+        """Counters and gauges in the Prometheus text format 0.0.4."""
+        lines: list[str] = []
+        for name, kind, value, text in (
+            ("connections", "gauge", len(self._manager), "Open WebSocket connections."),
+            ("runs_open", "gauge", self._registry.open_runs(), "Runs accepted and not ended."),
+            ("runs_running", "gauge", self._engine.running, "Runs at work."),
+            ("user_engines", "gauge", self._engine.users, "Users with open runs."),
+            ("model_calls_open", "gauge", self._llm.open_calls, "Model calls that have not ended."),
+            ("events_total", "counter", self._journal.events_written, "Events journaled."),
+            ("journal_commits_total", "counter", self._journal.commits, "Commits of the journal."),
+            ("slow_consumers_total", "counter", self._manager.slow_consumers, "Connections closed with 4408."),
+        ):
+            lines += [f"# HELP engine_{name} {text}", f"# TYPE engine_{name} {kind}", f"engine_{name} {value}"]
+        text = "\n".join(lines) + "\n"
+        return Response(text, media_type="text/plain; version=0.0.4", headers=NO_STORE)
+
+
+def sse_message(event: Event) -> str:
+    """One event as an SSE message; its id serves as `Last-Event-ID` on reconnect. JSON has no raw line breaks."""
+    return f"id: {event.event_id}\ndata: {event.text}\n\n"
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether an Accept header names JSON and not SSE; SSE is the default."""
+    return "application/json" in accept and "text/event-stream" not in accept
+
+
+def _not_announced(acceptance: Acceptance) -> None:
+    """Over HTTP the answer is the response itself."""

@@ -1,0 +1,193 @@
+"""Runs the engine under uvicorn: the command line, signals, the way down."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from reference_impl.app import Assembly, Parts, create_app
+from reference_impl.auth import mint_token
+from reference_impl.journal import lock_journal
+from reference_impl.settings import Settings
+from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
+
+EX_USAGE = 64
+EX_UNAVAILABLE = 69
+DEMO_USER = "demo"
+DEMO_TOKEN_S = 3600.0
+MIN_SECRET_BYTES = 32
+
+
+class EngineServer(uvicorn.Server):
+    """uvicorn, but runs are ended and told of before sockets are closed, and a signal is a normal end (LIF-05)."""
+
+    def __init__(self, app: Starlette, settings: Settings, *, handle_signals: bool = True) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                ws=PartingWebSocketProtocol,
+                # Above our own limit, so that a client hears `too_large` rather than only 1009.
+                ws_max_size=max(16 * 1024 * 1024, 4 * settings.max_message_bytes),
+                ws_ping_interval=settings.heartbeat_s,
+                ws_ping_timeout=settings.heartbeat_s,
+                ws_per_message_deflate=False,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                timeout_graceful_shutdown=3,
+            )
+        )
+        self._app = app
+        self._handle_signals = handle_signals
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then set `ready`."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, end the runs, then close what is open."""
+        for server in self.servers:
+            server.close()
+        assembly = self._app.state.assembly
+        assert isinstance(assembly, Assembly)
+        await assembly.drain()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on SIGINT and SIGTERM without raising them again afterwards, which would end in a traceback."""
+        if not self._handle_signals:
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8765, parts: Parts | None = None) -> int:
+    """Serve until SIGINT or SIGTERM. Prints one line when ready. Returns the exit code: 0, or 69 if it cannot."""
+    try:
+        bound = bind(host, port)
+    except OSError as error:
+        print_error(f"cannot listen on {host}:{port}: {error.strerror}; free the port or give another with --port")
+        return EX_UNAVAILABLE
+    with bound:
+        if settings.journal is not None and (problem := journal_problem(settings.journal)):
+            print_error(problem)
+            return EX_UNAVAILABLE
+        server = EngineServer(create_app(settings, parts=parts), settings)
+        asyncio.run(_serve(server, bound))
+    return 0
+
+
+async def _serve(server: EngineServer, bound: socket.socket) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    ready = asyncio.create_task(server.ready.wait())
+    await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    if not serving.done():
+        host, port = bound.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        sys.stdout.write(f"reference engine ready at ws://{shown}:{port}/ws\n")
+        sys.stdout.flush()
+    await serving
+
+
+def journal_problem(path: Path) -> str | None:
+    """Why `path` cannot be the journal, None if it can."""
+    try:
+        with contextlib.closing(lock_journal(path)), contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.Error as error:
+        advice = "give a SQLite file that no other engine uses, in a folder that can be written"
+        return f"cannot use {path} as the journal: {error}; {advice}"
+    return None
+
+
+def print_error(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"reference engine: {text}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m reference_impl`."""
+    arguments = argparse.ArgumentParser(prog="python -m reference_impl", description="Run the reference engine.")
+    add = arguments.add_argument
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=8765, help="0 takes a free port (default: 8765)")
+    add("--journal", type=Path, help="SQLite file that survives restarts (default: a temporary one)")
+    add("--secret-env", default="JWT_SECRET", metavar="NAME", help="variable that holds the JWT secret")
+    add("--heartbeat-s", type=float, default=25.0, metavar="S")
+    add("--run-limit-s", type=float, default=60.0, metavar="S")
+    add("--drain-s", type=float, default=1.0, metavar="S", help="how long runs may go on after SIGTERM")
+    add("--max-message-bytes", type=int, default=65_536, metavar="N")
+    add("--max-running-per-user", type=int, default=16, metavar="N")
+    add("--max-open-per-user", type=int, default=64, metavar="N")
+    add("--outbox-frames", type=int, default=4_096, metavar="N", help="queued per connection before it is closed, 4408")
+    add("--outbox-bytes", type=int, default=4 * 1024 * 1024, metavar="N")
+    add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read the command line and the secret's variable, then serve. Returns the exit code."""
+    options = parser().parse_args(argv)
+    secret = os.environ.get(options.secret_env, "")
+    demo = not secret
+    if demo:
+        secret = secrets.token_urlsafe(48)
+    elif len(secret.encode()) < MIN_SECRET_BYTES:
+        print_error(f"${options.secret_env} has fewer than {MIN_SECRET_BYTES} bytes; RFC 7518 asks for more")
+    try:
+        settings = Settings(
+            secret=secret,
+            journal=options.journal,
+            heartbeat_s=options.heartbeat_s,
+            run_limit_s=options.run_limit_s,
+            drain_s=options.drain_s,
+            max_message_bytes=options.max_message_bytes,
+            max_running_per_user=options.max_running_per_user,
+            max_open_per_user=options.max_open_per_user,
+            outbox_frames=options.outbox_frames,
+            outbox_bytes=options.outbox_bytes,
+            allowed_origins=frozenset(options.allow_origin),
+        )
+    except ValueError as error:
+        print_error(str(error))
+        return EX_USAGE
+    if demo:
+        token = mint_token(secret, DEMO_USER, lifetime_s=DEMO_TOKEN_S)
+        sys.stdout.write(
+            f"${options.secret_env} is not set, so the secret is random. For one hour, user {DEMO_USER!r} may connect"
+            f" with the header:\nAuthorization: Bearer {token}\n"
+        )
+    return serve(settings, host=options.host, port=options.port, parts=None)

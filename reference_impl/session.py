@@ -1,0 +1,185 @@
+"""One client's conversation over a WebSocket: reads its frames and has them answered (WIRE.md)."""
+
+import asyncio
+import logging
+import time
+
+from starlette.websockets import WebSocket
+
+from reference_impl.auth import Identity
+from reference_impl.connection import Connection
+from reference_impl.context import RunId, UserId
+from reference_impl.engine import ExecutionEngine
+from reference_impl.errors import CloseCode, ErrorCode, Refusal
+from reference_impl.messages import (
+    ClientMessage,
+    HeartbeatAck,
+    Ping,
+    Resume,
+    RunRequest,
+    StartAgent,
+    StopAgent,
+    UserMessage,
+    accepted_payload,
+    decode_message,
+    encode_answer,
+    encode_error,
+    encode_established,
+    request_id_of,
+    server_time,
+)
+from reference_impl.registry import Acceptance
+from reference_impl.replay import Replayer
+from reference_impl.settings import Settings
+from reference_impl.websocket_manager import WebSocketManager
+
+log = logging.getLogger(__name__)
+
+
+class ClientSession:
+    """Serves one accepted WebSocket until either side closes it. A disconnect ends no run (LIF-04)."""
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        identity: Identity,
+        connection: Connection,
+        *,
+        engine: ExecutionEngine,
+        manager: WebSocketManager,
+        replayer: Replayer,
+        settings: Settings,
+    ) -> None:
+        self._websocket = websocket
+        self._identity = identity
+        self._connection = connection
+        self._engine = engine
+        self._manager = manager
+        self._replayer = replayer
+        self._settings = settings
+        self._resumes: asyncio.Queue[Resume] = asyncio.Queue(maxsize=settings.max_replays_per_connection)
+
+    @property
+    def user_id(self) -> UserId:
+        """The authenticated user; what a payload says of a user is never looked at (ACC-03)."""
+        return self._identity.user_id
+
+    async def serve(self) -> None:
+        """Serve until the socket is closed, then leave nothing behind (LIF-07)."""
+        connection, settings = self._connection, self._settings
+        if self._engine.draining:
+            connection.close(CloseCode.RESTART, "restarting")
+        elif not self._manager.add(connection):
+            connection.close(CloseCode.OVERLOADED, "too many connections")
+        joined = self._replayer.hold_live_runs(connection)
+        connection.offer(
+            encode_established(
+                connection_id=connection.connection_id,
+                user_id=self.user_id,
+                now=time.time(),
+                heartbeat_s=settings.heartbeat_s,
+                run_limit_s=settings.run_limit_s,
+                max_message_bytes=settings.max_message_bytes,
+            )
+        )
+        loop = asyncio.get_running_loop()
+        lifetime_s = max(0.0, self._identity.expires_at - time.time())
+        expiry = loop.call_later(lifetime_s, connection.close, CloseCode.CREDENTIALS, "the token has expired")
+        sending = asyncio.create_task(connection.send_all())
+        others = [
+            asyncio.create_task(part) for part in (self._read(), self._send_replays(joined), self._send_heartbeats())
+        ]
+        try:
+            await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
+            self._report_crash(others)
+            if connection.closing is not None:
+                await asyncio.wait({sending})
+        finally:
+            expiry.cancel()
+            self._manager.remove(connection)
+            for task in (sending, *others):
+                task.cancel()
+            await asyncio.wait({sending, *others})
+        self._report_crash([sending])
+
+    def _report_crash(self, tasks: "list[asyncio.Task[None]]") -> None:
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                log.error("connection %s failed", self._connection.connection_id, exc_info=error)
+                self._connection.close(CloseCode.INTERNAL, "internal error")
+
+    async def _read(self) -> None:
+        while self._connection.closing is None:
+            frame = await self._websocket.receive()
+            if frame["type"] == "websocket.disconnect":
+                return
+            try:
+                await self._take(frame.get("text"), frame.get("bytes"))
+            except Refusal as refusal:
+                self._connection.offer(encode_error(refusal))
+                if refusal.code is ErrorCode.TOO_LARGE:
+                    self._connection.close(CloseCode.TOO_LARGE, "message too large")
+
+    async def _take(self, text: str | None, data: bytes | None) -> None:
+        limit = self._settings.max_message_bytes
+        size = len(data or b"") if text is None else len(text)
+        if size > limit or (text is not None and size * 4 > limit and len(text.encode()) > limit):
+            raise Refusal(ErrorCode.TOO_LARGE, f"A message may have at most {limit} bytes.")
+        if text is None:
+            raise Refusal.bad_message("Binary frames are not understood: send JSON as a text frame.")
+        message = decode_message(text)
+        try:
+            await self.handle(message)
+        except Refusal as refusal:
+            refusal.request_id = request_id_of(message)
+            raise
+
+    async def handle(self, message: ClientMessage) -> None:
+        """Do what `message` asks for. Raises Refusal."""
+        match message:
+            case StartAgent() | UserMessage():
+                await self._engine.start(self.user_id, RunRequest.of(message), announce=self._announce)
+            case StopAgent(run_id=run_id):
+                await self._engine.stop(self.user_id, run_id)
+            case Resume():
+                try:
+                    self._resumes.put_nowait(message)
+                except asyncio.QueueFull:
+                    waiting = self._resumes.maxsize
+                    raise Refusal.rate_limited(f"{waiting} resumes wait on this connection already.") from None
+            case Ping(correlation_id=correlation_id):
+                payload = {} if correlation_id is None else {"correlation_id": correlation_id}
+                self._connection.offer(encode_answer("pong", payload))
+            case HeartbeatAck():
+                pass
+
+    def _announce(self, acceptance: Acceptance) -> None:
+        context = acceptance.context
+        payload = accepted_payload(
+            request_id=context.request_id,
+            run_id=context.run_id,
+            thread_id=context.thread_id,
+            duplicate=acceptance.duplicate,
+        )
+        self._connection.offer(encode_answer("run_accepted", payload))
+
+    async def _send_replays(self, joined: list[RunId]) -> None:
+        join_until: float | None = asyncio.get_running_loop().time() + self._settings.join_grace_s
+        while True:
+            try:
+                async with asyncio.timeout_at(join_until):
+                    resume = await self._resumes.get()
+            except TimeoutError:
+                join_until = None
+                await self._replayer.let_through(self._connection, joined)
+                continue
+            try:
+                await self._replayer.resume(self._connection, resume)
+            except Refusal as refusal:
+                refusal.request_id = request_id_of(resume)
+                self._connection.offer(encode_error(refusal))
+
+    async def _send_heartbeats(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat_s)
+            self._connection.offer(encode_answer("heartbeat", {"server_time": server_time()}))

@@ -1,0 +1,67 @@
+"""Every number and name that can be set, in one place. Nothing here reads the environment; `server.py` does."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Configuration of one engine. Times are seconds, sizes bytes.
+
+    Raises ValueError if a value makes no sense; the message names the field and the value.
+    """
+
+    secret: str = field(repr=False)
+    """Verifies the tokens (HS256, HS384, HS512)."""
+    journal: Path | None = None
+    """SQLite file that survives restarts. None: a temporary file, removed at shutdown."""
+    agent_name: str = "reference-agent"
+    """`agent_name` of events where the client names no agent."""
+    allowed_origins: frozenset[str] = frozenset()
+    """Browser origins allowed besides the engine's own, such as `https://app.example.org` (ACC-07)."""
+
+    heartbeat_s: float = 25.0
+    run_limit_s: float = 60.0
+    """A run that works longer than this ends with code `timeout` (LIF-03). Waiting in a queue does not count."""
+    drain_s: float = 1.0
+    """How long running runs may go on after a shutdown was asked for, before they are ended (LIF-05)."""
+    close_grace_s: float = 5.0
+    """How long a closing connection may take to send what is queued."""
+
+    join_grace_s: float = 0.25
+    """How long a new connection does not get the runs under way, so that its `resume` can bring them in order."""
+
+    max_message_bytes: int = 65_536
+    max_running_per_user: int = 16
+    max_open_per_user: int = 64
+    """Running and queued runs; more are refused with `rate_limited` (ISO-12)."""
+    max_connections_per_user: int = 128
+    max_replays_per_connection: int = 256
+    """Resumes that may wait on one connection."""
+
+    outbox_frames: int = 4_096
+    outbox_bytes: int = 4 * 1024 * 1024
+    """What may wait for one connection's reader; beyond it the connection is closed with 4408 (DLV-06)."""
+    model_window_bytes: int = 32_768
+    """How much of a thread's earlier messages the model can see."""
+
+    def __post_init__(self) -> None:
+        if not self.secret:
+            raise ValueError("Settings.secret is empty: give the secret that verifies tokens, 32 bytes or more.")
+        for name in ("heartbeat_s", "run_limit_s", "close_grace_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"Settings.{name} must be more than 0 seconds, not {getattr(self, name)!r}.")
+        for name in ("drain_s", "join_grace_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"Settings.{name} must be 0 seconds or more, not {getattr(self, name)!r}.")
+        for name in (
+            "max_message_bytes",
+            "max_running_per_user",
+            "max_open_per_user",
+            "max_connections_per_user",
+            "max_replays_per_connection",
+            "outbox_frames",
+            "outbox_bytes",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Settings.{name} must be 1 or more, not {getattr(self, name)!r}.")

@@ -1,0 +1,150 @@
+"""The agent's tools, and the dispatcher that reports every call of one, whatever the tool does."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from reference_impl.context import UserExecutionContext, new_id
+from reference_impl.emitter import UserEventEmitter
+from reference_impl.errors import ToolFailed
+from reference_impl.events import EventType
+from reference_impl.journal import Journal
+from reference_impl.model import ToolCall
+from reference_impl.run import Interruption
+
+MAX_SLEEP_MS = 86_400_000
+
+log = logging.getLogger(__name__)
+
+Tool = Callable[..., Awaitable[Any]]
+
+
+class Toolbox:
+    """The tools of WIRE.md, for one run. A tool lets a cancellation pass, so that a stop ends it too (LIF-02)."""
+
+    def __init__(self, context: UserExecutionContext, journal: Journal) -> None:
+        self._context = context
+        self._journal = journal
+        self._tools: Mapping[str, Tool] = {
+            "echo": self.echo,
+            "sleep": self.sleep,
+            "fail": self.fail,
+            "hang": self.hang,
+            "remember": self.remember,
+            "recall": self.recall,
+        }
+
+    async def run(self, call: ToolCall) -> Any:
+        """The result of one call. Raises ToolFailed, also for a tool or arguments that do not exist."""
+        tool = self._tools.get(call.tool)
+        if tool is None:
+            known = ", ".join(self._tools)
+            raise ToolFailed("unknown_tool", f"There is no tool {call.tool[:64]!r}: expected one of {known}.")
+        check_args(call, tool)
+        return await tool(**call.args)
+
+    async def echo(self, text: str) -> str:
+        """Return `text`."""
+        return text
+
+    async def sleep(self, ms: int, text: str) -> str:
+        """Return `text` after `ms` milliseconds."""
+        if not 0 <= ms <= MAX_SLEEP_MS:
+            raise ToolFailed("bad_arguments", f"sleep: ms must be from 0 to {MAX_SLEEP_MS}, not {ms}.")
+        await asyncio.sleep(ms / 1000)
+        return text
+
+    async def fail(self, message: str) -> str:
+        """Fail with `message`."""
+        raise ToolFailed("tool_failed", message)
+
+    async def hang(self) -> str:
+        """Never return."""
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("a future that nobody knows was resolved")
+
+    async def remember(self, key: str, value: str) -> str:
+        """Keep `value` under `key` for this thread (LIF-12)."""
+        await self._journal.remember(self._context.user_id, self._context.thread_id, key, value)
+        return "remembered"
+
+    async def recall(self, key: str) -> str:
+        """Return what this thread keeps under `key`."""
+        value = await self._journal.recall(self._context.user_id, self._context.thread_id, key)
+        if value is None:
+            raise ToolFailed("unknown_key", f"This thread remembers nothing under {key[:64]!r}.")
+        return value
+
+
+def check_args(call: ToolCall, tool: Tool) -> None:
+    """Raise ToolFailed unless the call has just the arguments that the tool takes, of the right types."""
+    expected = {name: kind for name, kind in tool.__annotations__.items() if name != "return"}
+    if call.args.keys() != expected.keys():
+        got = ", ".join(sorted(call.args)) or "none"
+        raise ToolFailed("bad_arguments", f"{call.tool} takes ({', '.join(expected)}), not ({got[:200]}).")
+    for name, kind in expected.items():
+        if type(call.args[name]) is not kind:
+            got = type(call.args[name]).__name__
+            raise ToolFailed("bad_arguments", f"{call.tool}: {name} must be {kind.__name__}, not {got}.")
+
+
+class ToolDispatcher:
+    """Runs the tool calls of one run and emits `tool_executing` and `tool_completed` around each (EVT-05)."""
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        emitter: UserEventEmitter,
+        *,
+        interruption: Callable[[], Interruption | None],
+    ) -> None:
+        self._toolbox = toolbox
+        self._emitter = emitter
+        self._interruption = interruption
+
+    async def dispatch_all(self, calls: Sequence[ToolCall]) -> None:
+        """Make `calls` at once and return when all have ended."""
+        if len(calls) == 1:
+            await self.dispatch(calls[0])
+            return
+        async with asyncio.TaskGroup() as group:
+            for call in calls:
+                group.create_task(self.dispatch(call))
+
+    async def dispatch(self, call: ToolCall) -> None:
+        """Make one call. A failing tool is reported and does not raise; cancellation is reported and passed on."""
+        tool_call_id = new_id()
+        started = time.monotonic()
+        self._emitter.emit(
+            EventType.TOOL_EXECUTING,
+            {"tool_name": call.tool, "tool_call_id": tool_call_id, "parameters": call.args},
+        )
+        outcome = failed("internal", "The tool failed; the cause is in the engine's log.")
+        try:
+            # The tool runs only when its start is on record: a crash then leaves no call that nobody heard of.
+            await self._emitter.flush()
+            outcome = {"status": "ok", "result": await self._toolbox.run(call)}
+        except asyncio.CancelledError:
+            code = (self._interruption() or Interruption.SHUTDOWN).value
+            outcome = failed(code, f"The tool was ended before it had a result: {code}.")
+            raise
+        except ToolFailed as error:
+            outcome = failed(error.code, error.message)
+        except Exception:
+            log.exception("tool %s failed in a way of its own", call.tool[:64])
+        finally:
+            self.report(call, tool_call_id, outcome, duration_ms=round((time.monotonic() - started) * 1000))
+
+    def report(self, call: ToolCall, tool_call_id: str, outcome: Mapping[str, Any], *, duration_ms: int) -> None:
+        """Emit the one completion of a call, with a result or an error (EVT-08)."""
+        self._emitter.emit(
+            EventType.TOOL_COMPLETED,
+            {"tool_name": call.tool, "tool_call_id": tool_call_id, **outcome, "duration_ms": duration_ms},
+        )
+
+
+def failed(code: str, message: str) -> dict[str, Any]:
+    """The outcome of a call that has no result."""
+    return {"status": "error", "error": {"code": code, "message": message}}

@@ -1,0 +1,84 @@
+"""uvicorn's WebSocket protocol, made to part with peers that do not read or do not answer.
+
+Stock uvicorn 0.54 waits for the write buffer before it sends a close frame, and for ever for a buffer to empty
+before it closes the transport. A reader that has stopped would so never be closed with 4408 and never be freed.
+"""
+
+from asyncio import TimerHandle
+from typing import Any
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+ABORT_AFTER_S = 10.0
+DISCARD_FOR_S = 2.0
+
+
+class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
+    """Sends a close frame right away, and aborts the transport if the peer does not take it."""
+
+    abort_timer: TimerHandle | None = None
+
+    async def send(self, message: Any) -> None:
+        """Send as ASGI says; a close does not wait for what the peer has not read."""
+        if message["type"] == "websocket.send" and self.transport.is_closing():
+            # asyncio would only log that each write is in vain.
+            raise ClientDisconnected
+        closing = message["type"] == "websocket.close"
+        if closing and self.handshake_complete:
+            # Bounded: one small frame behind at most the high-water mark.
+            self.writable.set()
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            # A refused upgrade is complete; stock uvicorn logs it as an error of the application.
+            self.handshake_complete = True
+        if closing:
+            self.abort_later()
+
+    def keepalive_timeout(self) -> None:
+        """The peer did not answer a ping: close, and do not wait for it to take the close frame (DLV-07)."""
+        super().keepalive_timeout()
+        self.abort_later(after_s=1.0)
+
+    def shutdown(self) -> None:
+        """Close with 1012, within bounds."""
+        super().shutdown()
+        self.abort_later(after_s=1.0)
+
+    def data_received(self, data: bytes) -> None:
+        """Read; after an error of the peer, only to throw away what it still sends."""
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Close with the code of the error, such as 1009.
+
+        Stock uvicorn closes the transport with data unread; the reset that follows can destroy the close frame on
+        its way. So reading goes on for a moment, into nothing.
+        """
+        close = self.conn.close_sent
+        if close is None:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(DISCARD_FOR_S, self.transport.close)
+        self.abort_later()
+
+    def abort_later(self, *, after_s: float = ABORT_AFTER_S) -> None:
+        """Abort the transport in `after_s` seconds, unless it is closed or to be aborted before."""
+        when = self.loop.time() + after_s
+        if self.disconnected or (self.abort_timer is not None and self.abort_timer.when() <= when):
+            return
+        if self.abort_timer is not None:
+            self.abort_timer.cancel()
+        self.abort_timer = self.loop.call_at(when, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is closed."""
+        if self.abort_timer is not None:
+            self.abort_timer.cancel()
+        super().connection_lost(exc)

@@ -1,0 +1,65 @@
+"""The open connections, by user."""
+
+import asyncio
+from collections.abc import Iterator
+
+from reference_impl.connection import Connection
+from reference_impl.context import UserId
+from reference_impl.errors import CloseCode
+from reference_impl.events import Event
+
+
+class WebSocketManager:
+    """Knows which connections are open and whose they are; an event goes to its own user's only (ISO-03)."""
+
+    def __init__(self, *, max_per_user: int) -> None:
+        self._max_per_user = max_per_user
+        self._by_user: dict[UserId, dict[str, Connection]] = {}
+        self._changed = asyncio.Event()
+        self.slow_consumers = 0
+
+    def add(self, connection: Connection) -> bool:
+        """Have `connection` get its user's events from now on. False if the user has too many open (ISO-12)."""
+        of_user = self._by_user.setdefault(connection.user_id, {})
+        if len(of_user) >= self._max_per_user:
+            return False
+        of_user[connection.connection_id] = connection
+        return True
+
+    def remove(self, connection: Connection) -> None:
+        """Forget `connection` and all that belongs to it (LIF-07)."""
+        of_user = self._by_user.get(connection.user_id, {})
+        if of_user.pop(connection.connection_id, None) is None:
+            return
+        if not of_user:
+            del self._by_user[connection.user_id]
+        if connection.closing is CloseCode.SLOW_CONSUMER:
+            self.slow_consumers += 1
+        self._changed.set()
+
+    def deliver(self, event: Event) -> None:
+        """Send `event` on every connection of its user (DLV-10)."""
+        for connection in self.recipients(event):
+            connection.deliver(event)
+
+    def recipients(self, event: Event) -> list[Connection]:
+        """The connections that `event` is for."""
+        return list(self._by_user.get(event.user_id, {}).values())
+
+    async def close_all(self, code: CloseCode, reason: str) -> None:
+        """Close every connection after what is queued on it, and wait until all are gone."""
+        for connection in self:
+            connection.close(code, reason)
+        await self.wait_empty()
+
+    async def wait_empty(self) -> None:
+        """Return once no connection is open."""
+        while self._by_user:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter([connection for of_user in self._by_user.values() for connection in of_user.values()])
+
+    def __len__(self) -> int:
+        return sum(len(of_user) for of_user in self._by_user.values())

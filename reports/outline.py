@@ -1,0 +1,91 @@
+"""How a report is arranged: the families in reading order, and what the catalogue says about them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conformance.catalogue import load
+from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
+
+ORDER = ("EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "SRC", "TST")
+"""What a user sees first comes first, the source code last. A family that is not listed follows these."""
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyVerdict:
+    """The requirements of one family that were judged, in the order of the verdict. `title` may be empty."""
+
+    id: str
+    title: str
+    requirements: tuple[RequirementVerdict, ...]
+
+    @property
+    def passed(self) -> int:
+        """How many requirements hold."""
+        return self._count(Outcome.PASS)
+
+    @property
+    def failed(self) -> int:
+        """How many requirements are violated."""
+        return self._count(Outcome.FAIL)
+
+    @property
+    def unknown(self) -> int:
+        """How many requirements apply and could not be decided."""
+        return self._count(Outcome.UNKNOWN)
+
+    @property
+    def not_applicable(self) -> int:
+        """How many requirements do not apply to the target."""
+        return self._count(Outcome.NOT_APPLICABLE)
+
+    @property
+    def exercised(self) -> int:
+        """How many situations could have shown a violation."""
+        return sum(requirement.exercised for requirement in self.requirements)
+
+    @property
+    def applies(self) -> bool:
+        """Whether at least one requirement applies to the target."""
+        return self.not_applicable < len(self.requirements)
+
+    def _count(self, outcome: Outcome) -> int:
+        return sum(requirement.verdict is outcome for requirement in self.requirements)
+
+
+def families(verdict: Verdict) -> list[FamilyVerdict]:
+    """Group the requirements of a verdict by family, in reading order. A family without any is left out."""
+    titles = {family.id: family.title for family in load().families}
+    members: dict[str, list[RequirementVerdict]] = {id: [] for id in ORDER}
+    for requirement in verdict.requirements:
+        members.setdefault(requirement.id.partition("-")[0], []).append(requirement)
+    return [FamilyVerdict(id, titles.get(id, ""), tuple(found)) for id, found in members.items() if found]
+
+
+def violated(verdict: Verdict) -> list[RequirementVerdict]:
+    """Return the violated requirements in reading order."""
+    return [r for family in families(verdict) for r in family.requirements if r.verdict is Outcome.FAIL]
+
+
+def by_reason(requirements: Iterable[RequirementVerdict]) -> dict[str, list[str]]:
+    """Fold requirements that share a reason: the ids for each reason, in the order they come."""
+    folded: dict[str, list[str]] = {}
+    for requirement in requirements:
+        folded.setdefault(requirement.reason, []).append(requirement.id)
+    return folded
+
+
+def rationale(id: str) -> str:
+    """Say what goes wrong without a requirement, or nothing where this catalogue does not know the id."""
+    catalogue = load()
+    return catalogue[id].rationale if id in catalogue else ""
+
+
+def setting(finding: Finding) -> list[tuple[str, str]]:
+    """Name where a finding was made, as far as it is known: run, user, scenario, location."""
+    known = (
+        ("run", finding.run_id),
+        ("user", finding.user),
+        ("scenario", finding.scenario),
+        ("at", finding.location),
+    )
+    return [(name, value) for name, value in known if value]

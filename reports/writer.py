@@ -1,0 +1,36 @@
+"""Writes a verdict in every format into one directory. The only module here that touches the disk."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from conformance.verdict import Verdict
+from reports import html, junit, markdown, sarif
+
+FORMATS: tuple[tuple[str, Callable[[Verdict], str]], ...] = (
+    ("report.html", html.render),
+    ("report.md", markdown.render),
+    ("junit.xml", junit.render),
+    ("results.sarif", sarif.render),
+)
+"""Each file and what renders it; `verdict.json` comes before them all."""
+
+
+def write_all(verdict: Verdict, directory: Path) -> list[Path]:
+    """Write `verdict.json` and the report in every format into a directory, which is made if need be.
+
+    All are UTF-8. A reader sees the file of before or the whole new one. Returns the paths, `verdict.json` first, so
+    that nothing is lost if a later one fails. Raises `OSError` if a file cannot be written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    written = [_write(directory / "verdict.json", verdict.to_json())]
+    written += [_write(directory / name, render(verdict).encode()) for name, render in FORMATS]
+    return written
+
+
+def _write(path: Path, content: bytes) -> Path:
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(content)
+        return draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

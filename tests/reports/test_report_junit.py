@@ -1,0 +1,96 @@
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from report_verdicts import HOSTILE, LONG, VIOLATED, hostile, passing, sample
+
+from conformance.catalogue import Level
+from conformance.verdict import Outcome, Verdict
+from reports.junit import render
+from reports.visible import visible
+
+VERDICTS = [
+    pytest.param(sample(), id="sample"),
+    pytest.param(passing(), id="passing"),
+    pytest.param(hostile(), id="hostile"),
+    pytest.param(hostile(LONG), id="long"),
+    pytest.param(hostile("\ud800\ufffe\x00]]>"), id="illegal"),
+]
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_it_parses_and_its_counts_are_those_of_the_summary(verdict: Verdict) -> None:
+    root = ElementTree.fromstring(render(verdict).encode())
+    summary = verdict.summary
+    assert root.tag == "testsuites"
+    assert int(root.attrib["tests"]) == len(root.findall("testsuite/testcase")) == len(verdict.requirements)
+    assert int(root.attrib["failures"]) == len(root.findall("testsuite/testcase/failure")) == summary.failed
+    skipped = summary.unknown + summary.not_applicable
+    assert int(root.attrib["skipped"]) == len(root.findall("testsuite/testcase/skipped")) == skipped
+    for suite in root.findall("testsuite"):
+        assert int(suite.attrib["tests"]) == len(suite.findall("testcase"))
+        assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure"))
+        assert int(suite.attrib["skipped"]) == len(suite.findall("testcase/skipped"))
+
+
+def test_suites_are_the_families_in_reading_order() -> None:
+    root = ElementTree.fromstring(render(sample()).encode())
+    suites = root.findall("testsuite")
+    assert [suite.attrib["name"][:3] for suite in suites] == [
+        *("EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "SRC", "TST")
+    ]
+    for suite in suites:
+        assert {case.attrib["classname"] for case in suite.findall("testcase")} == {
+            f"conformance.{suite.attrib['name'][:3]}"
+        }
+
+
+def test_a_failure_has_its_level_message_and_evidence() -> None:
+    root = ElementTree.fromstring(render(sample()).encode())
+    failures = {
+        case.attrib["name"].split()[0]: failure
+        for case in root.iter("testcase")
+        if (failure := case.find("failure")) is not None
+    }
+    assert failures.keys() == VIOLATED.keys()
+    assert {id: failure.attrib["type"] for id, failure in failures.items()} == {
+        "EVT-05": Level.MUST.value,
+        "SCH-04": Level.SHOULD.value,
+        "ISO-01": Level.MUST.value,
+        "SRC-01": Level.MUST.value,
+    }
+    assert failures["ISO-01"].attrib["message"] == "MUST violated: a tool of run 1 is never completed"
+    text = failures["EVT-05"].text or ""
+    assert text.count("\n  expected  exactly one completion") == 10
+    assert text.endswith("--only EVT-05")
+
+
+def test_what_was_not_decided_is_skipped_with_the_reason() -> None:
+    root = ElementTree.fromstring(render(sample()).encode())
+    skipped = {
+        case.attrib["name"].split()[0]: mark.attrib["message"]
+        for case in root.iter("testcase")
+        if (mark := case.find("skipped")) is not None
+    }
+    assert skipped["EVT-12"] == "unknown: no check yet"
+    assert skipped["TST-01"] == "not applicable: needs a source tree: agent-conformance audit PATH"
+    assert len(skipped) == sum(r.verdict in (Outcome.UNKNOWN, Outcome.NOT_APPLICABLE) for r in sample().requirements)
+
+
+def test_what_xml_cannot_hold_is_escaped_and_the_rest_comes_through() -> None:
+    root = ElementTree.fromstring(render(hostile()).encode())
+    failure = root.find(".//failure")
+    assert failure is not None
+    assert visible(HOSTILE) in (failure.text or "")
+    assert visible(HOSTILE) in failure.attrib["message"]
+    texts = [part for element in root.iter() for part in (element.text or "", *element.attrib.values())]
+    assert {c for text in texts for c in text if not c.isprintable()} <= {"\n"}
+
+
+def test_a_violation_without_a_kept_finding_is_still_a_failure() -> None:
+    verdict = sample()
+    bare = tuple(msgspec.structs.replace(r, findings=()) for r in verdict.requirements)
+    root = ElementTree.fromstring(render(msgspec.structs.replace(verdict, requirements=bare)).encode())
+    messages = [failure.attrib["message"] for failure in root.iter("failure")]
+    assert len(messages) == len(VIOLATED)
+    assert "SHOULD violated: Unknown event types are namespaced or declared." in messages
