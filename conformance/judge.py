@@ -108,7 +108,13 @@ class Judge:
                 self._event(world.sight(connection, op, event))
             else:
                 notice = world.notice(connection, op, event)
-                self._call(self._by_class.get(type(event), ()), notice)
+                self._call(self._by_class.get(type(event)) or self._inherited(type(event)), notice)
+
+    def _inherited(self, kind: type) -> list[Handler]:
+        """Return the handlers of a class that no check names, because a dialect made it: those of its bases."""
+        handlers = [handler for base in kind.__mro__[1:] for handler in self._by_class.get(base, ())]
+        self._by_class[kind] = handlers
+        return handlers
 
     def _next(self, seen: Sighting) -> None:
         """An event that continues its run: the checks of what it says look at it; its passage is judged later."""

@@ -44,12 +44,14 @@ class Stream:
     """One run as delivered on one connection.
 
     `high` is the seq up to which it was delivered, `missing` the seqs below that were not; `resumed` tells that the
-    client asked for a replay, `joined_late` that the connection came to a run under way.
+    client asked for a replay, `replaying` that the first event of it was not seen yet, `joined_late` that the connection
+    came to a run under way.
     """
 
     high: int = 0
     events: int = 0
     resumed: bool = False
+    replaying: bool = False
     joined_late: bool = False
     ended: bool = False
     missing: set[int] = field(default_factory=set)
@@ -146,7 +148,8 @@ class Sighting(msgspec.Struct, eq=False):
     """A run event as it was received: the operation, its line in the history, and what it belongs to.
 
     `fresh` tells an event of the run that was not seen before from one delivered again; `foreign` one that reached a
-    connection of another user than the run's.
+    connection of another user than the run's; `overtaking` one that was under way live when the client asked for a
+    replay, and may come before it.
     """
 
     line: int
@@ -157,6 +160,7 @@ class Sighting(msgspec.Struct, eq=False):
     stream: Stream
     fresh: bool = True
     foreign: bool = False
+    overtaking: bool = False
 
 
 @dataclass(slots=True, frozen=True)

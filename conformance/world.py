@@ -144,7 +144,7 @@ class World:
             stream = connection.streams.setdefault(story.number, Stream())
             story.stream = None
             stream.high = op.after_seq or 0
-            stream.resumed = True
+            stream.resumed = stream.replaying = True
             stream.joined_late = False
             stream.ended = False
             stream.missing.clear()
@@ -341,7 +341,12 @@ class World:
         fresh = event_id is None or event_id not in story.ids
         if seq is not None and fresh and seq <= story.high and seq not in story.missing:
             fresh = not (stream.resumed or story.settled or event_id is None)
-        return Sighting(self.line, op, event, connection, story, stream, fresh, connection.op.user != story.user)
+        overtaking = False
+        if stream.replaying and seq is not None:
+            overtaking = seq > stream.high + 1 and _was_live(connection, event)
+            stream.replaying = seq != stream.high + 1
+        foreign = connection.op.user != story.user
+        return Sighting(self.line, op, event, connection, story, stream, fresh, foreign, overtaking)
 
     def _join(self, connection: Connection, story: Story, event: RunEvent) -> Stream:
         stream = Stream()
@@ -359,7 +364,7 @@ class World:
         event, stream, story = sighting.event, sighting.stream, sighting.story
         seq = event.seq
         stream.events += 1
-        if seq is not None:
+        if seq is not None and not sighting.overtaking:
             if seq == stream.high + 1:
                 stream.high = seq
             elif seq > stream.high:
@@ -440,3 +445,11 @@ class World:
             self._settle_story(self._detailed.popleft())
         for story in list(self.stories.values()):
             self._settle_story(story)
+
+
+def _was_live(connection: Connection, event: RunEvent) -> bool:
+    """Tell whether an event can have been sent live, because it happened after the connection was greeted."""
+    ready = connection.ready
+    if ready is None or ready.server_time is None or event.timestamp is None:
+        return True
+    return event.timestamp >= ready.server_time

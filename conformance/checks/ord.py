@@ -19,7 +19,7 @@ class Sequence(Check):
         """Judge an event's place in its stream."""
         stream = seen.stream
         seq = seen.event.seq
-        if seq is None or seen.foreign:
+        if seq is None or seen.foreign or seen.overtaking:
             return
         if seq == stream.high + 1 and (seen.fresh or seen.event.event_id in seen.story.ids):
             if not seen.fresh:
