@@ -24,6 +24,11 @@ class Auth(ABC):
     granted: frozenset[str] = frozenset()
     scheme: str
 
+    @property
+    def users(self) -> int | None:
+        """How many users there are; None where there is no limit."""
+        return None
+
     def new_user(self, random: Random) -> str:
         """Return the name of a fresh user; raises `UsageError` where there are no more."""
         return f"user-{random.getrandbits(64):016x}"
@@ -113,7 +118,7 @@ class TokenFile(Auth):
         return users[(self._next - 1) % len(users)]
 
     @property
-    def users(self) -> int:
+    def users(self) -> int | None:
         """How many users the file has."""
         return len(self._tokens)
 

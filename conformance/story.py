@@ -44,8 +44,8 @@ class Stream:
     """One run as delivered on one connection.
 
     `high` is the seq up to which it was delivered, `missing` the seqs below that were not; `resumed` tells that the
-    client asked for a replay, `replaying` that the first event of it was not seen yet, `joined_late` that the connection
-    came to a run under way.
+    client asked for a replay, `replaying` that the first event of it was not seen yet, `joined_late` that the
+    connection came to a run under way.
     """
 
     high: int = 0

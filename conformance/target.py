@@ -14,6 +14,16 @@ from conformance.errors import UsageError
 
 Behaviour = Literal["chat", "tool", "tool_failure", "parallel_tools", "model_failure", "hang", "recall", "long"]
 BEHAVIOURS: tuple[str, ...] = get_args(Behaviour)
+Scheme = Literal["none", "tokens", "jwt-hs256", "command"]
+_SCHEMES: tuple[str, ...] = get_args(Scheme)
+_WORDS = (
+    ("str", "a string"),
+    ("int", "an integer"),
+    ("float", "a number"),
+    ("bool", "true or false"),
+    ("array", "a list"),
+    ("object", "a table"),
+)
 CAPABILITIES = (
     "resume",
     "stop",
@@ -46,7 +56,7 @@ class TargetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AuthTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[auth]`: how users show who they are."""
 
-    scheme: Literal["none", "tokens", "jwt-hs256", "command"] = "none"
+    scheme: Scheme = "none"
     secret_env: str | None = None
     tokens: str | None = None
     command: str | None = None
@@ -90,11 +100,12 @@ def load(path: Path) -> Target:
         target = msgspec.convert({**expanded, "directory": str(path.parent)}, Target)
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_explain(str(error))}") from error
-    _check(target, str(path))
+    check(target, str(path))
     return target
 
 
-def _check(target: Target, path: str) -> None:
+def check(target: Target, path: str) -> None:
+    """Raise `UsageError` where the parts of a target do not fit together; `path` is where it comes from."""
     table, auth = target.target, target.auth
     if table.command and table.app:
         raise UsageError(f"{path}: [target] command and app: expected one of them, found both")
@@ -152,4 +163,15 @@ def _explain(error: str) -> str:
         guess = f"did you mean {near[0]}? " if near else ""
         what = f"[{table}] {unknown[1]}: unknown key" if table else f"[{unknown[1]}]: unknown table"
         return f"{what}; {guess}expected one of {', '.join(names)}"
-    return f"{_place(path)}: {problem[:1].lower()}{problem[1:].replace('`', '')}"
+    return f"{_place(path)}: {_in_words(problem, path)}"
+
+
+def _in_words(problem: str, path: str) -> str:
+    """Say what was expected in the words of TOML."""
+    enum = re.search(r"Invalid enum value (.+)", problem)
+    if enum and path == ".auth.scheme":
+        return f"expected one of {', '.join(_SCHEMES)}, got {enum[1]}"
+    plain = problem[:1].lower() + problem[1:].replace("`", "")
+    for name, word in _WORDS:
+        plain = re.sub(rf"\b{name}\b", word, plain)
+    return plain.replace(" | null", "")

@@ -166,3 +166,9 @@ def json_schema() -> dict[str, Any]:
         "title": "Agent Conformance Kit verdict, schema 1",
         **schema,
     }
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2) + b"\n")

@@ -50,6 +50,7 @@ class World:
         self.message_bytes = header.bounds.message_bytes
         self.heartbeat_s = header.bounds.heartbeat_s
         self.obeys_script = False
+        self.streams_events = False
         self.lagged_at = -1
         self._mints_users = "jwt" in header.granted
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
@@ -64,7 +65,8 @@ class World:
             optional = frozenset(self.header.capabilities)
         else:
             optional = self.announced if self.announced is not None else self.dialect.implied
-        return optional | self.dialect.intrinsic | frozenset(self.header.granted)
+        seen = {"sse"} if self.streams_events else set()
+        return optional | self.dialect.intrinsic | frozenset(self.header.granted) | seen
 
     def story_of(self, run_id: str) -> Story | None:
         """Return the run of that id, open or remembered."""
@@ -91,6 +93,8 @@ class World:
                 self.connections[op.conn] = Connection(op.conn, self.line, op, self.dialect.decoder())
             case ops.Connected():
                 self.connections[op.conn].connected = op
+                kinds = [value for name, value in op.headers if name == "content-type"]
+                self.streams_events = self.streams_events or any(k.startswith("text/event-stream") for k in kinds)
             case ops.Refused():
                 self.connections[op.conn].refused = op
             case ops.Closed():

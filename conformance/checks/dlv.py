@@ -92,7 +92,7 @@ class Latency(Check):
         first = passage.sightings[0]
         if not first.fresh or first.foreign:
             return
-        replayed = first.stream.resumed or first.connection.was_paused
+        replayed = first.stream.resumed or first.connection.was_paused or not self.world.header.timed
         began, add, skew_ms = self._began, self._latency.add, self._skew_s * 1000
         for seen in passage.sightings:
             stamp = seen.event.timestamp

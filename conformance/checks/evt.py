@@ -152,7 +152,7 @@ class Lifecycle(Check):
             return
         connection = self.world.connections[op.conn]
         for story in self.world.stories.values():
-            mine = story.request is not None and story.request.connection is connection
+            mine = story.connection is connection
             if mine and story.terminal is None and story.events:
                 self._cut[story.number] = (story, op, self.world.line)
 

@@ -19,7 +19,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="op", tag="history"):
 
     `began_us` is wall-clock time in microseconds since 1970. `capabilities` is None where the target file declares
     none: then what the target announces counts, else what the dialect implies. `granted` are capabilities that come
-    from how the kit drives the target (jwt, managed). `partial` means that the history may stop in the middle.
+    from how the kit drives the target (jwt, managed). Not `timed` is what was recorded without the times of arrival.
     """
 
     format: int
@@ -35,6 +35,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="op", tag="history"):
     granted: tuple[str, ...] = ()
     bounds: Bounds = Bounds()
     same_clock: bool = False
+    timed: bool = True
     repeat: str | None = None
     only: tuple[str, ...] = ()
 

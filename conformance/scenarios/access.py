@@ -1,7 +1,7 @@
 """Who may come in, and as whom."""
 
 from conformance.history.operations import Awaited, Credentials
-from conformance.scenarios.scenario import Skipped, Stage, scenario
+from conformance.scenarios.scenario import Stage, scenario
 from conformance.script import Script, say
 
 _FORGERIES = (Credentials.EXPIRED, Credentials.FORGED, Credentials.UNSIGNED)
@@ -20,14 +20,14 @@ async def _refused(stage: Stage, credentials: Credentials, *, as_browser: bool =
 @scenario("no credentials", exercises=("ACC-01",))
 async def no_credentials(stage: Stage) -> None:
     """Connect without showing who one is."""
-    _needs_credentials(stage)
+    stage.needs_users()
     await _refused(stage, Credentials.NONE)
 
 
 @scenario("bad, expired and forged credentials", exercises=("ACC-02", "ACC-05"))
 async def bad_credentials(stage: Stage) -> None:
     """Connect with what must not be believed; and, as a browser does, with what must."""
-    _needs_credentials(stage)
+    stage.needs_users()
     await _refused(stage, Credentials.GARBAGE)
     if "jwt" in stage.capabilities():
         for kind in _FORGERIES:
@@ -35,11 +35,6 @@ async def bad_credentials(stage: Stage) -> None:
         await _refused(stage, Credentials.FORGED, as_browser=True)
         browser = await stage.connect(as_browser=True)
         await stage.chat(browser)
-
-
-def _needs_credentials(stage: Stage) -> None:
-    if stage.wire.auth.scheme == "none":
-        raise Skipped('the target needs no credentials ([auth] scheme = "none")')
 
 
 @scenario("credentials that expire", exercises=("ACC-06",), needs=("jwt",), background=True)
@@ -55,6 +50,7 @@ async def expiry(stage: Stage) -> None:
 @scenario("a payload that names another user", exercises=("ACC-03", "IDN-08"))
 async def impersonation(stage: Stage) -> None:
     """Ask for a run in somebody else's name."""
+    stage.needs_users()
     victim, impostor = await stage.connect(), await stage.connect()
     token = stage.token()
     script: Script = [{"think": "who am I?"}, *say(f"I am {token}")]

@@ -13,7 +13,7 @@ from conformance.script import Script, say, tool
 @scenario("a crowd of users at once", exercises=("ISO-01", "ISO-02", "ISO-03", "DLV-01", "DLV-02", "DLV-09", "IDN-04"))
 async def crowd(stage: Stage) -> None:
     """Everybody runs something else at the same time."""
-    clients = await asyncio.gather(*(stage.connect() for _ in range(stage.users)))
+    clients = await asyncio.gather(*(stage.connect() for _ in range(stage.crowd())))
 
     async def busy(client: Client, number: int) -> None:
         for turn in range(4 if stage.full else 3):
@@ -48,6 +48,7 @@ async def recall_probe(stage: Stage) -> None:
 @scenario("another user's thread", exercises=("ISO-07", "ISO-03"), needs=("threads",))
 async def foreign_thread(stage: Stage) -> None:
     """Continue, start in, and resume a thread that belongs to somebody else."""
+    stage.needs_users()
     owner, stranger = await stage.connect(), await stage.connect()
     run = await stage.chat(owner)
     thread = run.thread_id
@@ -66,15 +67,17 @@ async def foreign_thread(stage: Stage) -> None:
 @scenario("another user's run", exercises=("ACC-04", "ISO-03", "ISO-11", "SCH-07"))
 async def foreign_run(stage: Stage) -> None:
     """Stop, resume and read a run that belongs to somebody else, and one that does not exist."""
+    stage.needs_users()
     owner = await stage.connect()
     run = await stage.sleeper(owner, 1500)
     if run.run_id is None:
         raise Disturbed("a run has no id")
+    stranger_user = stage.user()
     capabilities = stage.capabilities()
     actions = [action for action in (Action.STOP, Action.RESUME) if action.value in capabilities]
     patience = stage.wire.patience_ms / 5
     for owned_by, run_id in (("", str(uuid.UUID(int=stage.wire.random.getrandbits(128)))), (owner.user, run.run_id)):
-        stranger = await stage.connect()
+        stranger = await stage.connect(stranger_user)
         for action in actions:
             asked = await stranger.ask(action, run_id=run_id, owner=owned_by)
             await stranger.answer(asked, patience_ms=patience)
@@ -151,8 +154,8 @@ async def slow_reader(stage: Stage) -> None:
 @scenario("connections used again", exercises=("ISO-10",))
 async def reuse(stage: Stage) -> None:
     """Users come, talk and go; others come after them, and the first ones again."""
-    first, second = stage.user(), stage.user()
-    for user in (first, second, first, stage.user(), second):
+    first, second, third = stage.user(), stage.user(), stage.user()
+    for user in (first, second, first, third, second):
         client = await stage.connect(user)
         await stage.chat(client)
         unfinished = await stage.sleeper(client, 150)

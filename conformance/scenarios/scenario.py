@@ -54,6 +54,7 @@ class Stage:
     capabilities: Callable[[], frozenset[str]]
     announced: Callable[[], "Facts"]
     clients: list[Client] = field(default_factory=list)
+    cast: set[str] = field(default_factory=set)
 
     @property
     def full(self) -> bool:
@@ -61,10 +62,22 @@ class Stage:
         return self.profile is Profile.FULL
 
     def user(self) -> str:
-        """Return a fresh user."""
+        """Return a user who is new to this scenario; raises `Skipped` where there are no more."""
         user = self.wire.auth.new_user(self.wire.random)
+        if user in self.cast:
+            raise Skipped(f"it needs more users than the {self.wire.auth.users} that the target file gives")
+        self.cast.add(user)
         self.wire.recorder.record(ops.UserJoined(self.wire.recorder.clock.now(), user, self.scenario))
         return user
+
+    def crowd(self) -> int:
+        """Return how many users make a crowd here."""
+        return min(self.users, self.wire.auth.users or self.users)
+
+    def needs_users(self) -> None:
+        """Raise `Skipped` where the target cannot tell users apart."""
+        if self.wire.auth.scheme == "none":
+            raise Skipped('the target does not authenticate its users ([auth] scheme = "none")')
 
     def client(self, user: str | None) -> Client:
         """Return a connection for a user, not yet open."""

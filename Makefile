@@ -1,0 +1,42 @@
+# The two commands of the README are `make verify` and `make test`; both set themselves up.
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help verify test lint types imports unit format bench schema clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.ready: pyproject.toml constraints.txt scripts/setup
+	@scripts/setup
+
+verify: .venv/.ready ## start the reference engine, judge it, write the report to reports/out/
+	@$(BIN)/agent-conformance verify --reference
+
+test: lint types imports unit ## lint, types, import contracts and all tests
+
+lint: .venv/.ready ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.ready ## mypy, strict
+	@$(BIN)/mypy
+
+imports: .venv/.ready ## our own layers, as import-linter contracts
+	@$(BIN)/lint-imports
+
+unit: .venv/.ready ## all tests
+	@$(BIN)/python -m pytest
+
+format: .venv/.ready ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/.ready ## how fast: judging a long history, and verifying the reference engine
+	@$(BIN)/python -m benchmarks.judge
+	@$(BIN)/python -m benchmarks.verify
+
+schema: .venv/.ready ## write the JSON Schema of verdict.json anew
+	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json
+
+clean: ## remove what the commands above made
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis reports/out
