@@ -44,14 +44,18 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     if not file:
         return
     from conformance.catalogue import load
+    from conformance.errors import UsageError
     from conformance.judge import SOURCE_FAMILIES
     from conformance.target import load as load_target
 
-    target = load_target(Path(file))
+    try:
+        target = load_target(Path(file))
+        only = _names(config)
+        selected = load().select(only) if only else [r for r in load() if r.family not in SOURCE_FAMILIES]
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
     collector = ConformanceTarget.from_parent(session, name=Path(file).name, path=Path(file).resolve())
     collector.target = target
-    only = _names(config)
-    selected = load().select(only) if only else [r for r in load() if r.family not in SOURCE_FAMILIES]
     items.extend(
         RequirementItem.from_parent(collector, name=requirement.id, requirement=requirement.id)
         for requirement in selected

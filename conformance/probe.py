@@ -18,11 +18,16 @@ _GREETING_S = 3.0
 
 @dataclass
 class Found:
-    """What a probe found. `needs_credentials` is None where that could not be told."""
+    """What a probe found. `needs_credentials` is None where that could not be told.
+
+    `likely` ranks several places: 3 a dialect was recognised, 2 somebody asks who is there, 1 a WebSocket of some kind (a
+    server answers 403 also where it has none), 0 nothing.
+    """
 
     url: str
     dialect: str | None = None
     needs_credentials: bool | None = None
+    likely: int = 0
     greeting: Ready | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -58,12 +63,7 @@ async def probe(url: str, auth: Auth) -> Found:
     candidates = _candidates(url)
     if not await accepts_connections(candidates[0]):
         raise TargetUnreachable(f"nothing listens at {url}: is the target running, and is the URL right?")
-    found = Found(candidates[0])
-    for candidate in candidates:
-        found = await _websocket(candidate, auth)
-        if found.dialect is not None or found.needs_credentials:
-            return found
-    return found
+    return max([await _websocket(candidate, auth) for candidate in candidates], key=lambda found: found.likely)
 
 
 def _candidates(url: str) -> list[str]:
@@ -81,15 +81,18 @@ async def _websocket(url: str, auth: Auth) -> Found:
     if isinstance(stranger, UpgradeRefused):
         if stranger.status in (401, 403):
             found.needs_credentials = True
+            found.likely = 2 if stranger.status == 401 else 1
             found.notes.append(f"without credentials the upgrade is refused with HTTP {stranger.status}")
         else:
             found.notes.append(f"{url}: no WebSocket (HTTP {stranger.status} {stranger.reason})")
             return found
     elif stranger.close_code == 1008:
         found.needs_credentials = True
+        found.likely = 2
         found.notes.append("without credentials the connection is closed with 1008")
     else:
         found.needs_credentials = False
+        found.likely = 1
         _recognise(stranger.frames, found)
     token = await auth.token("probe") if found.needs_credentials and auth.scheme != "none" else None
     if token is not None:
@@ -130,6 +133,7 @@ def _recognise(frames: Sequence[str | bytes], found: Found) -> None:
         if any(isinstance(event, Flaw | Unknown) for event in events):
             continue
         found.dialect = name
+        found.likely = 3
         found.greeting = next((event for event in events if isinstance(event, Ready)), None)
         found.notes.append(f"the first frame is {name}")
         return

@@ -73,7 +73,6 @@ class Connection:
     paused: bool = False
     was_paused: bool = False
     unanswered: list[Request] = field(default_factory=list)
-    streams: dict[int, Stream] = field(default_factory=dict)
 
     @property
     def user(self) -> str | None:
@@ -99,8 +98,9 @@ class Story:
     """One run: what its events, over all connections, tell together.
 
     `ids` maps the event ids seen to their seq; `missing` are seqs that no connection has seen though later ones came.
-    `stream` is the one stream on which it has been told so far, None where there are several or none. `passage` holds
-    the events that were not yet handed to the checks as a `Passage`.
+    `streams` are its deliveries, by the number of the connection; `stream` is the one on which it has been told so far,
+    None where there are several or none. `passage` holds the events that were not yet handed to the checks as a
+    `Passage`.
     """
 
     number: int
@@ -112,6 +112,7 @@ class Story:
     request: Request | None = None
     own_canary: bytes = b"\0"
     connection: Connection | None = None
+    streams: dict[int, Stream] = field(default_factory=dict)
     stream: Stream | None = None
     first: "Sighting | None" = None
     last: "Sighting | None" = None

@@ -3,6 +3,7 @@
 The schema is published as `conformance/verdict.schema.json` and made from these types by `json_schema`.
 """
 
+import inspect
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal
@@ -160,7 +161,10 @@ def exit_code(verdict: Verdict, *, strict: bool) -> Literal[0, 1, 2, 70]:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of `verdict.json`."""
-    schema = msgspec.json.schema(Verdict)
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Verdict)))
+    for definition in schema["$defs"].values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Agent Conformance Kit verdict, schema 1",

@@ -145,7 +145,7 @@ class World:
             known = [*self._detailed, *self.stories.values()]
             stories = [s for s in known if s.thread_id == op.thread_id and s.user == op.user]
         for story in stories:
-            stream = connection.streams.setdefault(story.number, Stream())
+            stream = story.streams.setdefault(connection.number, Stream())
             story.stream = None
             stream.high = op.after_seq or 0
             stream.resumed = stream.replaying = True
@@ -337,7 +337,7 @@ class World:
         story = self.stories.get(event.run_id) if event.run_id is not None else None
         if story is None:
             story = self._find(connection, event)
-        stream = connection.streams.get(story.number)
+        stream = story.streams.get(connection.number)
         if stream is None:
             stream = self._join(connection, story, event)
         seq = event.seq
@@ -360,7 +360,7 @@ class World:
             stream.high = event.seq - 1
         story.stream = stream if story.connection is None and own else None
         story.connection = story.connection or connection
-        connection.streams[story.number] = stream
+        story.streams[connection.number] = stream
         return stream
 
     def settle(self, sighting: Sighting) -> None:
@@ -391,11 +391,18 @@ class World:
             elif story.missing:
                 story.missing.discard(seq)
         if story.first is None:
-            story.first = sighting
-            if story.thread_id is None:
-                story.thread_id = event.thread_id
+            self.begin(story, sighting)
         story.last = sighting
         self._tell(story, sighting)
+
+    def begin(self, story: Story, sighting: Sighting) -> None:
+        """Enter the first event of a run."""
+        story.first = sighting
+        if story.thread_id is None:
+            story.thread_id = sighting.event.thread_id
+        trace = sighting.event.traceparent
+        if trace and trace.count("-") == 3 and story.user:
+            self.marks.add(trace.split("-")[1], "trace", story.user)
 
     def _tell(self, story: Story, sighting: Sighting) -> None:
         """Enter what an event says into its run."""
@@ -410,12 +417,7 @@ class World:
         elif kind is Kind.TOOL_COMPLETED:
             self._tool_completed(story, sighting)
         elif event.terminal and story.terminal is None:
-            sighting.stream.ended = True
-            story.terminal = sighting
-            if kind is Kind.COMPLETED and not self.obeys_script:
-                told = script.answer(story.script) if story.script else ""
-                self.obeys_script = bool(told) and told in (event.payload.final_response or "")
-            self._end(story)
+            self.end(story, sighting)
 
     def _tool_started(self, story: Story, sighting: Sighting) -> None:
         call_id = sighting.event.payload.tool_call_id
@@ -428,6 +430,16 @@ class World:
         if tool is not None and tool.completed is None:
             tool.completed = sighting
             story.open_tools -= 1
+
+    def end(self, story: Story, sighting: Sighting) -> None:
+        """Enter the terminal event of a run."""
+        sighting.stream.ended = True
+        story.terminal = sighting
+        event = sighting.event
+        if event.kind is Kind.COMPLETED and not self.obeys_script:
+            told = script.answer(story.script) if story.script else ""
+            self.obeys_script = bool(told) and told in (event.payload.final_response or "")
+        self._end(story)
 
     def _end(self, story: Story) -> None:
         key = story.run_id or next((k for k, s in self.stories.items() if s is story), None)

@@ -379,7 +379,7 @@ class SecondConnection(Check):
         story = request.story
         if story is None or story.terminal is None or op.conn == request.asked.conn:
             return
-        stream = self.world.connections[op.conn].streams.get(story.number)
+        stream = story.streams.get(op.conn)
         self.exercised["DLV-10"] += 1
         self.fail(
             "DLV-10",

@@ -179,9 +179,6 @@ class Leaks(Check):
         line, own = self._own
         if line == seen.line and own:
             self._other_run(seen, own)
-        trace = seen.event.traceparent
-        if seen.story.first is None and trace and trace.count("-") == 3 and seen.story.user:
-            self.world.marks.add(trace.split("-")[1], "trace", seen.story.user)
 
     @on(Passage)
     def passage(self, passage: Passage) -> None:
@@ -255,8 +252,9 @@ class Leaks(Check):
         mine = [s for s in self.world.open_of.get(story.user, ()) if s is not story]
         self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
         before = self._threads.setdefault(story.user, set())
-        self.exercised["ISO-04"] += bool(before - {story.thread_id})
-        before.add(story.thread_id)
+        self.exercised["ISO-04"] += len(before) > (story.thread_id in before)
+        if len(before) < 2:  # two show that there is another than any third
+            before.add(story.thread_id)
 
     # -- text that is split over events -----------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class Sequence(Check):
     def _also_elsewhere(self, seen: Sighting) -> tuple[str, ...]:
         user = seen.connection.user
         others = self.world.connections_of(user) if user else []
-        shared = any(c is not seen.connection and seen.story.number in c.streams for c in others)
+        shared = any(c is not seen.connection and c.number in seen.story.streams for c in others)
         return ("ORD-05",) if shared else ()
 
     def _repeated(self, seen: Sighting) -> None:

@@ -263,6 +263,9 @@ async def open_websocket(
     except TimeoutError:
         websocket.cut()
         raise UpgradeRefused(None, f"no answer to the upgrade within {timeout_s:g} s", (), b"") from None
+    except BaseException:
+        websocket.cut()
+        raise
     if protocol.handshake_exc is not None or answer.status_code != 101:
         error = protocol.handshake_exc
         websocket.cut()

@@ -1,0 +1,93 @@
+"""A stretch of a history that goes by the book, run by run and in columns."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from conformance.events import Kind
+from conformance.history.operations import Asked
+from conformance.story import Connection, Sighting, Story
+
+
+@dataclass(slots=True, eq=False)
+class Chapter:
+    """The events of one run within a stretch: those from `first` up to `stop` (exclusive) in its columns.
+
+    `story` is None where the run was accepted within the stretch and is not yet entered. Of its events the first
+    `passed` are due to be judged as a `Passage`: all where it `ends`. `places` are those of its operations.
+    """
+
+    run_id: str
+    asked: Asked
+    connection: Connection
+    thread_id: str
+    own_canary: bytes
+    story: Story | None = None
+    begins: bool = True
+    ends: bool = False
+    first: int = 0
+    stop: int = 0
+    passed: int = 0
+    high: int = 0
+    places: list[int] = field(default_factory=list)
+
+    @property
+    def user(self) -> str:
+        """Whose run it is."""
+        return self.asked.user
+
+    @property
+    def script(self) -> list[dict[str, Any]] | None:
+        """The script that the model was told to follow, where it was."""
+        return self.asked.script
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A tool call of a chapter: where in the columns it starts and completes.
+
+    `tool` is its start as known before the stretch; then `start` is -1. `stop` is -1 where it does not complete.
+    `others` tells whether other calls of the run were open when it completed.
+    """
+
+    chapter: Chapter
+    call_id: str
+    payload: Any
+    start: int = -1
+    stop: int = -1
+    others: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Stretch:
+    """Some consecutive operations, all by the book. `line` is the first one's line in the history.
+
+    Of each run of `chapters` it holds: the connection that asked is open, was never paused, and is its user's own; the
+    question names nothing of others and plants nothing; the run was accepted once, under a new id; `STARTED` comes
+    first, then each next seq, with new event ids, the same ids, agent and trace throughout, and timestamps that do not go
+    back; `COMPLETED` is its only end. Its frames hold no canary but its own. Each tool call starts once, under an id new
+    in the stretch, and completes at most once, after that.
+
+    The columns hold the events run by run: `places` where in `ops` each stands, `raws` its line.
+    """
+
+    line: int
+    ops: list[Any]
+    lines: list[bytes]
+    chapters: list[Chapter]
+    milestones: list[int]
+    marks: dict[bytes, str]
+    places: list[int] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    kinds: list[Kind] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    ats: list[int] = field(default_factory=list)
+    stamps: list[datetime] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    passed: list[int] = field(default_factory=list)
+    before: list[Sighting] = field(default_factory=list)
+    begun: list[Chapter] = field(default_factory=list)
+    ended: list[Chapter] = field(default_factory=list)
+    sightings: dict[int, Sighting] = field(default_factory=dict)
