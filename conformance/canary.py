@@ -41,11 +41,16 @@ def find(raw: bytes) -> Iterator[str]:
         yield from _in_base64(raw)
 
 
+def may_be_encoded(raw: bytes) -> bool:
+    """Tell whether there may be a canary that does not stand there as it is."""
+    return b"\\u00" in raw or b"cnry%7" in raw or any(piece in raw for piece in ENCODED)
+
+
 def _in_base64(raw: bytes) -> Iterator[str]:
     for run in _BASE64.finditer(raw):
         plain = run[0].replace(b"-", b"+").replace(b"_", b"/")
         for start in range(4):  # the text before may have shifted the grid
             piece = plain[start:]
-            piece = piece[: len(piece) // 4 * 4]
-            for match in _PATTERN.finditer(base64.b64decode(piece)):
+            piece = piece[: len(piece) - (len(piece) % 4 == 1)]
+            for match in _PATTERN.finditer(base64.b64decode(piece + b"=" * (-len(piece) % 4))):
                 yield match[0].decode()

@@ -22,6 +22,7 @@ from conformance.events import Accepted, Event, Heartbeat, Kind, Ready, Refusal,
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Awaited, ClosedBy, Credentials
 from conformance.history.recorder import Recorder
+from conformance.identity import is_placeholder
 from conformance.script import Script, as_text, takes_ms
 from conformance.transports.sse import EventStream
 from conformance.transports.websocket import UpgradeRefused, WebSocket, open_websocket
@@ -64,9 +65,9 @@ class Run:
     @property
     def run_id(self) -> str | None:
         """Its id, once it is known."""
-        if self.accepted is not None and self.accepted.run_id:
+        if self.accepted is not None and _real(self.accepted.run_id):
             return self.accepted.run_id
-        return self.events[0].run_id if self.events else None
+        return next((event.run_id for event in self.events[:1] if _real(event.run_id)), None)
 
     @property
     def thread_id(self) -> str | None:
@@ -329,6 +330,7 @@ class Client:
         try:
             timeout = httpx.Timeout(wire.patience_ms / 1000)
             async with (
+                asyncio.timeout(4 * wire.patience_ms / 1000),
                 httpx.AsyncClient(timeout=timeout, trust_env=False) as http,
                 http.stream("GET", url, headers=headers) as response,
             ):
@@ -340,10 +342,18 @@ class Client:
                         ops.Refused(at, self.conn, response.status_code, response.reason_phrase, head, body)
                     )
                     return response.status_code
-                recorder.record(ops.Connected(recorder.clock.now(), self.conn, response.status_code, head))
-                if "text/event-stream" in response.headers.get("content-type", ""):
+                streams = "text/event-stream" in response.headers.get("content-type", "")
+                body = "" if streams else recorder.redact((await response.aread())[:65536]).decode(errors="replace")
+                recorder.record(ops.Connected(recorder.clock.now(), self.conn, response.status_code, head, body))
+                if streams:
                     await self._read_events(response)
                 by = ClosedBy.TARGET
+        except TimeoutError:
+            now = recorder.clock.now()
+            waited = round(4 * wire.patience_ms)
+            recorder.record(ops.GaveUp(now, self.conn, Awaited.TERMINAL, waited, ask, run_id))
+            self.on_closed(ClosedBy.KIT, None, "")
+            return response.status_code
         except httpx.HTTPError as error:
             at = recorder.clock.now()
             recorder.record(ops.Refused(at, self.conn, None, f"{type(error).__name__}: {error}"))
@@ -410,23 +420,25 @@ class Client:
                 pass
 
     def _heard_of_run(self, event: RunEvent) -> None:
-        if event.terminal and event.run_id:
-            self.ended_runs.add(event.run_id)
-        known = [run for run in self.runs if event.run_id is not None and run.run_id == event.run_id]
+        if event.terminal:
+            run_id = event.run_id if _real(event.run_id) else None
+            self.ended_runs.update(key for key in (run_id, event.event_id) if key)
+        known = [run for run in self.runs if _real(event.run_id) and run.run_id == event.run_id]
         for run in known:
             run.events.append(event)
         if known:
             return
         for run in self.runs:
             named = event.kind is Kind.STARTED and event.payload.request_id == run.asked.request_id
-            anonymous = not event.run_id and not run.over
+            anonymous = not _real(event.run_id) and not run.over
             if named or anonymous:
                 run.events.append(event)
                 return
 
     def saw_end_of(self, run: Run) -> bool:
         """Whether this connection has seen the end of a run."""
-        return run.run_id is not None and run.run_id in self.ended_runs
+        ends = [event.event_id for event in run.events if event.terminal]
+        return not self.ended_runs.isdisjoint(key for key in (run.run_id, *ends) if key)
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
@@ -478,6 +490,10 @@ class Client:
             lambda: len(self.refusals) > before, Awaited.ANSWER, asked.ask, patience_ms=patience_ms
         )
         return answered or self.closed is not None
+
+
+def _real(identifier: str | None) -> bool:
+    return bool(identifier) and not is_placeholder(identifier or "")
 
 
 def _base64url(token: str) -> str:

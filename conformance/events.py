@@ -24,6 +24,7 @@ class Kind(IntEnum):
     FAILED = auto()
     STOPPED = auto()
     OTHER = auto()
+    TOOL_DEFERRED = auto()
 
 
 class Struct(msgspec.Struct, frozen=True, gc=False):
@@ -76,9 +77,9 @@ class TextPayload(Struct, frozen=True):
 
 
 class CompletedPayload(Struct, frozen=True):
-    """The whole answer."""
+    """The whole answer; UNSET where the dialect has no field for it, and nothing was said."""
 
-    final_response: str | None
+    final_response: str | UnsetType | None
     duration_ms: float | None = None
 
 
@@ -157,6 +158,10 @@ class ToolCompleted(RunEvent, frozen=True):
     traceparent: str | None = None
 
 
+class ToolCompletedElsewhere(ToolCompleted, frozen=True):
+    """A tool ended whose call may have been made by an earlier run, which was not seen."""
+
+
 class TextDelta(RunEvent, frozen=True):
     """The answer goes on."""
 
@@ -197,6 +202,21 @@ class OtherRunEvent(RunEvent, frozen=True):
 
     kind = Kind.OTHER
     type: str
+    traceparent: str | None = None
+
+
+class ToolDeferredPayload(Struct, frozen=True):
+    """A call that is the client's to run, or to allow."""
+
+    tool_name: str
+    tool_call_id: str
+
+
+class ToolDeferred(RunEvent, frozen=True):
+    """The run ends before this call is run: what comes of it belongs to another run."""
+
+    kind = Kind.TOOL_DEFERRED
+    payload: ToolDeferredPayload
     traceparent: str | None = None
 
 
@@ -257,4 +277,14 @@ class Flaw(Struct, frozen=True):
     actual: str
 
 
-Event = RunEvent | Ready | Accepted | Refusal | Pong | Heartbeat | Unknown | Flaw
+class Violation(Struct, frozen=True):
+    """A rule of the dialect's own that a frame breaks, found by its decoder: a finding but for its evidence."""
+
+    requirement: str
+    message: str
+    expected: str
+    actual: str
+    run_id: str | None = None
+
+
+Event = RunEvent | Ready | Accepted | Refusal | Pong | Heartbeat | Unknown | Flaw | Violation

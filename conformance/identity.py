@@ -1,5 +1,7 @@
 """Ids: which of them are no ids at all, and whose the real ones are."""
 
+from collections.abc import Collection
+
 PLACEHOLDERS = frozenset(
     {
         "none",
@@ -37,12 +39,17 @@ PLACEHOLDERS = frozenset(
     }
 )
 SHORTEST = 8
+_LONGEST = 14
+_SUSPECT = frozenset("0fF")
 _REMEMBERED = 16_384
 
 
 def is_placeholder(identifier: str) -> bool:
     """Tell whether an id stands in for one that is missing (IDN-02)."""
-    if len(identifier) > 36:
+    length = len(identifier)
+    if length > _LONGEST and identifier[0] not in _SUSPECT and identifier[0].isalnum() and identifier[-1].isalnum():
+        return False  # the usual case: too long for a word, not a UUID of zeros or ones, and nothing to strip
+    if length > 36:
         return False
     bare = identifier.strip().lower()
     return not bare or bare in PLACEHOLDERS
@@ -87,8 +94,12 @@ class Marks:
         """Return whose this is, if that is known."""
         return self._young.get(identifier) or self._old.get(identifier)
 
+    def any_of(self, words: Collection[bytes]) -> bool:
+        """Tell whether any of these words is anybody's."""
+        return not (self._young.keys().isdisjoint(words) and self._old.keys().isdisjoint(words))
+
     def among(self, words: list[bytes]) -> list[tuple[bytes, Mark]]:
         """Return those words that are somebody's, each once."""
-        if self._young.keys().isdisjoint(words) and self._old.keys().isdisjoint(words):
+        if not self.any_of(words):
             return []
         return [(word, mark) for word in dict.fromkeys(words) if (mark := self.get(word)) is not None]

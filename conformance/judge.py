@@ -10,7 +10,7 @@ from conformance.checks import all_checks
 from conformance.checks.check import Check
 from conformance.dialects.dialect import Dialect
 from conformance.events import Kind, RunEvent
-from conformance.history.operations import Closed, Header, Operation, Received
+from conformance.history.operations import Closed, Connecting, Header, Operation, Received
 from conformance.story import Passage, Sighting, Story
 from conformance.verdict import (
     SCHEMA,
@@ -53,11 +53,11 @@ class Judge:
         self.operations = 0
         self._last_at = 0
         self._seen: set[tuple[str, str, str | None, str]] = set()
-        self._checks = [check(self.world, self._report) for check in (all_checks() if checks is None else checks)]
+        self.checks = [check(self.world, self._report) for check in (all_checks() if checks is None else checks)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._odd_by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._by_class: dict[type, list[Handler]] = {}
-        for check in self._checks:
+        for check in self.checks:
             self._register(check)
         self._on_frame = self._by_class.get(Received, [])
         self._on_passage = self._by_class.get(Passage, [])
@@ -82,11 +82,16 @@ class Judge:
         self.operations += 1
         if isinstance(op, Received):
             self._received(op)
-        else:
+        elif self._stands(op):
             world.enter(op)
             self._call(self._by_class.get(type(op), ()), op)
             if isinstance(op, Closed):
                 world.forget(op.conn)
+
+    def _stands(self, op: Operation) -> bool:
+        """Tell whether an operation's connection is there: not over, nor left out of the recording."""
+        conn = getattr(op, "conn", None)
+        return conn is None or conn in self.world.connections or isinstance(op, Connecting)
 
     def _received(self, op: Received) -> None:
         world = self.world
@@ -172,7 +177,7 @@ class Judge:
     def verdict(self, *, only: Iterable[str] = (), warnings: Iterable[str] = (), truncated: bool = False) -> Verdict:
         """Settle what is open and give the verdict on the whole catalogue, or on the ids and families in `only`."""
         self.world.finish()
-        for check in self._checks:
+        for check in self.checks:
             try:
                 check.finish()
             except Exception:
@@ -206,11 +211,11 @@ class Judge:
         )
 
     def _measurements(self) -> tuple[Measurement, ...]:
-        return tuple(measurement for check in self._checks for measurement in check.measured)
+        return tuple(measurement for check in self.checks for measurement in check.measured)
 
     def _decide(self, requirement: Requirement) -> RequirementVerdict:
         name = requirement.id
-        deciding = [check for check in self._checks if name in check.decides]
+        deciding = [check for check in self.checks if name in check.decides]
         exercised = sum(check.exercised[name] for check in deciding)
         found = self.violations.get(name, 0)
         undecided = next((check.undecided[name] for check in deciding if name in check.undecided), None)

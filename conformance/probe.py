@@ -20,8 +20,8 @@ _GREETING_S = 3.0
 class Found:
     """What a probe found. `needs_credentials` is None where that could not be told.
 
-    `likely` ranks several places: 3 a dialect was recognised, 2 somebody asks who is there, 1 a WebSocket of some kind (a
-    server answers 403 also where it has none), 0 nothing.
+    `likely` ranks several places: 3 a dialect was recognised, 2 somebody asks who is there, 1 a WebSocket of some kind
+    (a server answers 403 also where it has none), 0 nothing.
     """
 
     url: str

@@ -1,6 +1,6 @@
 """A mapping that remembers the most recent entries in bounded memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -11,13 +11,14 @@ class Recent(Generic[K, V]):
     """Remembers at least the `keep` entries added last, and at most twice as many.
 
     Two generations: when the young one is full it becomes the old one, and what was old is forgotten. That costs one
-    look-up more than a dict, and nothing else.
+    look-up more than a dict, and nothing else. `forget` is called with each value that is forgotten.
     """
 
-    __slots__ = ("_keep", "_old", "_young")
+    __slots__ = ("_forget", "_keep", "_old", "_young")
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, forget: Callable[[V], None] | None = None) -> None:
         self._keep = keep
+        self._forget = forget
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
 
@@ -30,14 +31,29 @@ class Recent(Generic[K, V]):
         """Remember `value`, forgetting the oldest generation where there are too many."""
         self._young[key] = value
         if len(self._young) >= self._keep:
-            self._old = self._young
-            self._young = {}
+            self._turn()
+
+    def _turn(self) -> None:
+        if self._forget is not None:
+            for value in self._old.values():
+                self._forget(value)
+        self._old, self._young = self._young, {}
+
+    def add_all(self, entries: list[tuple[K, V]]) -> None:
+        """Remember these, one after the other, as `add` does; none of the keys is remembered yet."""
+        start = 0
+        while start < len(entries):
+            stop = start + self._keep - len(self._young)
+            self._young.update(entries[start:stop])
+            start = stop
+            if len(self._young) >= self._keep:
+                self._turn()
 
     def update(self, entries: Mapping[K, V]) -> None:
         """Remember all of these."""
         self._young.update(entries)
         if len(self._young) >= self._keep:
-            self._old, self._young = self._young, {}
+            self._turn()
 
     def any_of(self, keys: Iterable[K]) -> list[K]:
         """Return those of `keys` that are remembered."""

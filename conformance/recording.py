@@ -1,6 +1,8 @@
-"""Recordings that others made: the frames of one connection, as they came, one a line."""
+"""Recordings that others made: JSON Lines with one frame a line, or event streams as they came over HTTP."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import IO
 
 from conformance import __version__
@@ -8,21 +10,27 @@ from conformance.catalogue import Catalogue
 from conformance.dialects import named
 from conformance.errors import UsageError
 from conformance.history import operations as ops
-from conformance.history.operations import FORMAT, ClosedBy, Header
+from conformance.history.operations import FORMAT, ClosedBy, Header, Operation
 from conformance.history.recorder import frame_operation
 from conformance.judge import Judge
+from conformance.transports.sse import Comment, EventStream, ServerEvent, Stray
 from conformance.verdict import Verdict
 
-_CONN = 1
+_CHUNK = 1 << 18
+_EVENT_STREAM = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])(?:data:|data[\r\n]|HTTP/[0-9])|\A\s*(?:event|id|retry)?:")
+_STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})\s*(.*)")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 
 
 def judge_frames(
     lines: IO[bytes], *, name: str, dialect: str, catalogue: Catalogue, only: Sequence[str] = ()
 ) -> Verdict:
-    """Judge the frames that a client received on one connection, one a line, in order.
+    """Judge the frames that a client received, in order, from a binary file.
 
-    The recording is taken to be whole: where it ends, the target closed the connection. When a frame came is not
-    recorded, so nothing is said of latency. Raises `UsageError` where there is no frame at all.
+    It holds the frames of one connection, one a line; or one or several event streams (`data: …`), each with the head
+    of its HTTP response, as `curl -i` writes it, or a single one without. The recording is taken to be whole: where a
+    stream ends, the target closed the connection. When a frame came is not recorded, so nothing is said of latency.
+    Raises `UsageError` where there is no frame at all.
     """
     spoken = named(dialect)
     header = Header(
@@ -36,15 +44,120 @@ def judge_frames(
         timed=False,
     )
     judge = Judge(header, spoken, catalogue)
-    judge.feed(ops.Connecting(0, _CONN, None, name))
-    judge.feed(ops.Connected(0, _CONN))
     frames = 0
-    for line in lines:
-        text = line.rstrip(b"\r\n")
-        if text:
-            frames += 1
-            judge.feed(frame_operation(ops.Received, frames, _CONN, text.decode(errors="surrogateescape")))
+    for operation in operations(lines, name=name):
+        frames += isinstance(operation, ops.Received | ops.Refused)
+        judge.feed(operation)
     if not frames:
-        raise UsageError(f"{name}: no frames in it; expected one a line")
-    judge.feed(ops.Closed(frames + 1, _CONN, ClosedBy.TARGET))
+        raise UsageError(f"{name}: no frames in it; expected one a line, or the data: lines of an event stream")
     return judge.verdict(only=only)
+
+
+def operations(file: IO[bytes], *, name: str) -> Iterator[Operation]:
+    """Return what happened according to a recording, as operations of a history; `at` only counts them."""
+    first = file.read(_CHUNK)
+    chunks = chain([first], iter(lambda: file.read(_CHUNK), b""))
+    return _Responses(name).read(chunks) if _EVENT_STREAM.search(first) else _frames(chunks, name)
+
+
+def _frames(chunks: Iterable[bytes], name: str) -> Iterator[Operation]:
+    yield ops.Connecting(0, 1, None, name)
+    yield ops.Connected(0, 1)
+    at = 0
+    for line in _lines(chunks):
+        if line.rstrip(b"\r"):
+            at += 1
+            yield _received(at, 1, line.rstrip(b"\r"))
+    yield ops.Closed(at + 1, 1, ClosedBy.TARGET)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    yield rest
+
+
+def _received(at: int, conn: int, data: bytes) -> ops.Received:
+    try:
+        return ops.Received(at, conn, text=data.decode())
+    except UnicodeDecodeError:
+        return frame_operation(ops.Received, at, conn, data)
+
+
+class _Responses:
+    """The HTTP responses in a capture, each a connection of its own."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._at = 0
+        self._conn = 0
+        self._open = False
+        self._status: tuple[int, str] | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._body: list[bytes] = []
+
+    def read(self, chunks: Iterable[bytes]) -> Iterator[Operation]:
+        """Yield the operations of all responses."""
+        stream = EventStream()
+        for chunk in chunks:
+            for item in stream.items(chunk):
+                self._at += 1
+                if isinstance(item, ServerEvent):
+                    yield from self._begin()
+                    yield _received(self._at, self._conn, item.data)
+                elif isinstance(item, Comment):
+                    yield from self._begin()
+                    yield ops.Pinged(self._at, self._conn)
+                else:
+                    yield from self._stray(item, stream)
+        yield from self._end(stream.close())
+
+    def _stray(self, item: Stray, stream: EventStream) -> Iterator[Operation]:
+        line = item.line
+        status = _STATUS_LINE.match(line)
+        header = _HEADER.match(line)
+        if status:
+            yield from self._end(stream.close())
+            self._status = (int(status[1]), status[2].decode("latin-1"))
+        elif self._status is not None and not self._open and header:
+            self._headers.append((header[1].decode().lower(), header[2].decode("latin-1")))
+        elif self._status is not None and self._status[0] >= 400:
+            self._body.append(line)
+        elif line.lstrip().startswith(b"{"):
+            # an event that no client sees: the line is no frame, and is shown to be none
+            yield from self._begin()
+            yield _received(self._at, self._conn, b"[a line without data:] " + line)
+
+    def _begin(self) -> Iterator[Operation]:
+        """The response has a body: it began."""
+        if self._open:
+            return
+        self._open = True
+        self._conn += 1
+        accept = "text/event-stream" if self._status else ""
+        yield ops.Connecting(self._at, self._conn, None, self._name, "POST", accept)
+        status, _ = self._status or (200, "")
+        yield ops.Connected(self._at, self._conn, status, tuple(self._headers))
+
+    def _end(self, cut: bytes | None) -> Iterator[Operation]:
+        """The response is over: the target closed it; or it was a refusal, and has no events."""
+        if cut is not None:
+            # an event without its empty line: clients of AG-UI read it all the same, where it is whole
+            yield from self._begin()
+            yield _received(self._at, self._conn, cut)
+        if self._status is not None and not self._open:
+            self._conn += 1
+            status, reason = self._status
+            yield ops.Connecting(self._at, self._conn, None, self._name, "POST", "text/event-stream")
+            if status >= 400:
+                body = b"\n".join(self._body).decode(errors="replace")
+                yield ops.Refused(self._at, self._conn, status, reason, tuple(self._headers), body)
+            else:
+                yield ops.Connected(self._at, self._conn, status, tuple(self._headers))
+                self._open = True
+        if self._open:
+            yield ops.Closed(self._at + 1, self._conn, ClosedBy.TARGET)
+        self._open = False
+        self._status, self._headers, self._body = None, [], []

@@ -5,6 +5,7 @@ from typing import IO
 
 from conformance.catalogue import Catalogue
 from conformance.dialects import named
+from conformance.express.lane import Lane
 from conformance.history.store import HistoryReader
 from conformance.judge import Judge
 from conformance.verdict import Verdict
@@ -18,6 +19,9 @@ def judge_recording(lines: IO[bytes], *, name: str, catalogue: Catalogue, only: 
     """
     reader = HistoryReader(lines, name=name)
     judge = Judge(reader.header, named(reader.header.dialect), catalogue)
-    for operation in reader:
-        judge.feed(operation)
+    lane = Lane(judge, reader.operation)
+    for number, block in reader.blocks():
+        lane.feed(block, number)
+    if reader.last is not None:
+        judge.feed(reader.last)
     return judge.verdict(only=only or reader.header.only, truncated=reader.truncated)

@@ -74,7 +74,7 @@ class Silent:
 def reference(*, fault: str | None = None) -> Target:
     """Return the reference engine as a target, or one of its faulty variants."""
     words = [sys.executable, "-m", "reference_impl", "--port", "{port}", "--secret-env", _REFERENCE_SECRET]
-    words += ["--heartbeat-s", "1", "--run-limit-s", "5"]
+    words += ["--heartbeat-s", "1", "--run-limit-s", "7"]
     words += ["--fault", fault] if fault else []
     return Target(
         target=TargetTable(

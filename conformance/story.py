@@ -1,9 +1,9 @@
 """Runs as they are told: the story of a run, the streams on which it is told, and each sighting of an event."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import field
 
 from conformance.dialects.dialect import Decoder
 from conformance.events import Accepted, Event, Ready, Refusal, RunEvent
@@ -11,8 +11,7 @@ from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Frame
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One question of the kit's, and what became of it."""
 
     asked: Asked
@@ -39,13 +38,12 @@ class Request:
         return self.accepted is not None or self.refusal is not None
 
 
-@dataclass(slots=True, eq=False)
-class Stream:
+class Stream(msgspec.Struct, eq=False):
     """One run as delivered on one connection.
 
     `high` is the seq up to which it was delivered, `missing` the seqs below that were not; `resumed` tells that the
-    client asked for a replay, `replaying` that the first event of it was not seen yet, `joined_late` that the
-    connection came to a run under way.
+    client asked for a replay, `replaying` that the first event of it was not seen yet, `overtook` holds the seqs that
+    came before it; `joined_late` tells that the connection came to a run under way.
     """
 
     high: int = 0
@@ -55,11 +53,11 @@ class Stream:
     joined_late: bool = False
     ended: bool = False
     missing: set[int] = field(default_factory=set)
+    overtook: set[int] = field(default_factory=set)
 
 
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One connection of the kit's: a WebSocket, or one HTTP exchange."""
+class Connection(msgspec.Struct, eq=False):
+    """One connection of the kit's: a WebSocket, or one HTTP exchange. `ready_at` (µs) is when it was greeted."""
 
     number: int
     line: int
@@ -69,6 +67,7 @@ class Connection:
     refused: ops.Refused | None = None
     closed: ops.Closed | None = None
     ready: Ready | None = None
+    ready_at: int | None = None
     received: int = 0
     paused: bool = False
     was_paused: bool = False
@@ -85,19 +84,18 @@ class Connection:
         return self.connected is not None and self.closed is None
 
 
-@dataclass(slots=True, eq=False)
-class Tool:
+class Tool(msgspec.Struct, eq=False):
     """One tool call of a run, from its start to its completion."""
 
     started: "Sighting"
     completed: "Sighting | None" = None
 
 
-@dataclass(slots=True, eq=False)
-class Story:
+class Story(msgspec.Struct, eq=False):
     """One run: what its events, over all connections, tell together.
 
-    `ids` maps the event ids seen to their seq; `missing` are seqs that no connection has seen though later ones came.
+    `ids` maps the event ids seen to their seq; `missing` are seqs that no connection has seen though later ones came,
+    `excused` those that may have passed while none was open. `early` holds completions of tools that have not started.
     `streams` are its deliveries, by the number of the connection; `stream` is the one on which it has been told so far,
     None where there are several or none. `passage` holds the events that were not yet handed to the checks as a
     `Passage`.
@@ -121,7 +119,9 @@ class Story:
     high: int = 0
     ids: dict[str, int] = field(default_factory=dict)
     missing: set[int] = field(default_factory=set)
+    excused: set[int] = field(default_factory=set)
     tools: dict[str, Tool] = field(default_factory=dict)
+    early: "dict[str, Sighting]" = field(default_factory=dict)
     open_tools: int = 0
     thought: bool = False
     text: "list[Sighting]" = field(default_factory=list)
@@ -134,15 +134,22 @@ class Story:
         """The script that the model was told to follow, where it was."""
         return self.request.asked.script if self.request else None
 
+    @property
+    def partly_seen(self) -> bool:
+        """Whether events are missing that may have passed while no connection of the kit's was there to see them."""
+        return not self.missing.isdisjoint(self.excused)
+
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
         self.ids = {}
         self.tools = {}
+        self.early = {}
         self.text = []
         self.passage = []
         self.last = self.terminal or self.last
         self.stream = None
+        self.first, self.last, self.terminal = map(_alone, (self.first, self.last, self.terminal))
 
 
 class Sighting(msgspec.Struct, eq=False):
@@ -163,17 +170,33 @@ class Sighting(msgspec.Struct, eq=False):
     foreign: bool = False
     overtaking: bool = False
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether earlier events of the run have not been seen (yet): what they tell must be waited for."""
+        seq = self.event.seq
+        return bool(self.story.missing) or (seq is not None and seq > self.story.high + 1)
 
-@dataclass(slots=True, frozen=True)
-class Passage:
+
+def _alone(seen: Sighting | None) -> Sighting | None:
+    """Return a sighting that does not hold its run: so that the run goes at once when nobody needs it any more."""
+    if seen is None:
+        return None
+    return Sighting(
+        seen.line, seen.op, seen.event, seen.connection, _NONE, seen.stream, seen.fresh, seen.foreign, seen.overtaking
+    )
+
+
+_NONE = Story(0, None, None, None, None, 0)
+
+
+class Passage(msgspec.Struct, frozen=True, eq=False):
     """Some consecutive events of one run, told together: for checks that need not look at each when it comes."""
 
     story: Story
     sightings: list[Sighting]
 
 
-@dataclass(slots=True, frozen=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True, eq=False):
     """A frame's event that belongs to no run, as it was received.
 
     `request` is the question it answers, as far as that can be told; `earlier` another run that already had the id.

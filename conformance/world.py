@@ -20,6 +20,7 @@ from conformance.story import Connection, Notice, Request, Sighting, Story, Stre
 _REMEMBERED = 2_048
 _DETAILED = 128
 _GAP = 10_000
+_EVER = 1 << 60
 
 
 class World:
@@ -38,7 +39,7 @@ class World:
         self.events = 0
         self.scenario: str | None = None
         self.connections: dict[int, Connection] = {}
-        self.requests: Recent[int, Request] = Recent(_REMEMBERED)
+        self.requests: Recent[int, Request] = Recent(_REMEMBERED, _let_go)
         self.stories: dict[str, Story] = {}
         self.open_of: dict[str | None, list[Story]] = {}
         self.over: Recent[str, Story] = Recent(_REMEMBERED)
@@ -51,7 +52,7 @@ class World:
         self.heartbeat_s = header.bounds.heartbeat_s
         self.obeys_script = False
         self.streams_events = False
-        self.lagged_at = -1
+        self.lagged_at = -_EVER
         self._mints_users = "jwt" in header.granted
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
@@ -71,6 +72,10 @@ class World:
     def story_of(self, run_id: str) -> Story | None:
         """Return the run of that id, open or remembered."""
         return self.stories.get(run_id) or self.over.get(run_id)
+
+    def request_named(self, user: str, request_id: str) -> Request | None:
+        """Return a user's question of that request id, if it is remembered: the first one, where it was repeated."""
+        return self._by_request_id.get((user, request_id))
 
     def connections_of(self, user: str) -> list[Connection]:
         """Return the open connections of a user."""
@@ -152,6 +157,7 @@ class World:
             stream.joined_late = False
             stream.ended = False
             stream.missing.clear()
+            stream.overtook.clear()
 
     # -- frames that belong to no run -------------------------------------------------------------------------------
 
@@ -168,6 +174,7 @@ class World:
 
     def _greeted(self, connection: Connection, event: Ready) -> None:
         connection.ready = event
+        connection.ready_at = self.now
         user = connection.op.user
         if event.capabilities is not None:
             self.announced = (self.announced or frozenset()) | frozenset(event.capabilities)
@@ -194,8 +201,7 @@ class World:
         request.accepted = event
         connection.unanswered.remove(request)
         earlier = self.story_of(event.run_id) if event.run_id else None
-        first = self._by_request_id.get((request.asked.user, request.asked.request_id or ""))
-        if first is not None and first is not request and first.story is not None and first.story is earlier:
+        if earlier is not None and _same_question(earlier.request, request):
             request.story = earlier
             return request, None
         if earlier is not None and (earlier.request is None or earlier.request is request) and not earlier.settled:
@@ -213,10 +219,11 @@ class World:
 
     def _give(self, story: Story, user: str | None) -> None:
         """Enter a run as the user's."""
-        if story.user != user or story.number not in (s.number for s in self.open_of.get(user, ())):
+        if story.user != user or story not in self.open_of.get(user, ()):
             self._take(story)
             story.user = user
-            self.open_of.setdefault(user, []).append(story)
+            if story.terminal is None:
+                self.open_of.setdefault(user, []).append(story)
 
     def _take(self, story: Story) -> None:
         mine = self.open_of.get(story.user, [])
@@ -310,6 +317,7 @@ class World:
             or event.user_id != before.user_id
             or event.agent_name != before.agent_name
             or event.traceparent != before.traceparent
+            or before.timestamp is None
             or event.timestamp < before.timestamp  # type: ignore[operator]
             or not event_id
             or event_id in story.ids
@@ -344,7 +352,10 @@ class World:
         event_id = event.event_id
         fresh = event_id is None or event_id not in story.ids
         if seq is not None and fresh and seq <= story.high and seq not in story.missing:
-            fresh = not (stream.resumed or story.settled or event_id is None)
+            again = seq > stream.high or seq in stream.missing  # seen, but not on this connection
+            fresh = not (again or stream.resumed or story.settled or event_id is None)
+        elif seq is not None and not fresh:
+            fresh = seq > story.high and stream is story.stream  # a new event under a used id
         overtaking = False
         if stream.replaying and seq is not None:
             overtaking = seq > stream.high + 1 and _was_live(connection, event)
@@ -354,8 +365,10 @@ class World:
 
     def _join(self, connection: Connection, story: Story, event: RunEvent) -> Stream:
         stream = Stream()
-        own = story.request is not None and story.request.connection is connection
-        if not own and event.seq is not None and event.seq > 1:
+        request = story.request
+        own = request is not None and request.connection is connection
+        shares = own or "multi_connection" in self.capabilities
+        if event.seq is not None and event.seq > 1 and not (shares and _saw_begin(connection, request)):
             stream.joined_late = True
             stream.high = event.seq - 1
         story.stream = stream if story.connection is None and own else None
@@ -367,12 +380,17 @@ class World:
         """Enter any sighting into its run and stream, after the checks have seen it."""
         event, stream, story = sighting.event, sighting.stream, sighting.story
         seq = event.seq
+        excused = sighting.overtaking or (stream.joined_late and not stream.events)
         stream.events += 1
-        if seq is not None and not sighting.overtaking:
+        if seq is not None and sighting.overtaking:
+            stream.overtook.add(seq)
+        elif seq is not None:
             if seq == stream.high + 1:
                 stream.high = seq
             elif seq > stream.high:
-                stream.missing.update(islice(range(stream.high + 1, seq), _GAP))
+                gap = set(islice(range(stream.high + 1, seq), _GAP)) - stream.overtook
+                stream.missing |= gap
+                story.excused -= gap
                 stream.high = seq
             else:
                 stream.missing.discard(seq)
@@ -382,11 +400,14 @@ class World:
             return
         story.events += 1
         if event.event_id is not None:
-            story.ids[event.event_id] = seq or 0
+            story.ids.setdefault(event.event_id, seq or 0)
         if seq is not None:
             if seq > story.high:
                 if seq > story.high + 1:
-                    story.missing.update(islice(range(story.high + 1, seq), _GAP))
+                    gap = set(islice(range(story.high + 1, seq), _GAP))
+                    story.missing |= gap
+                    if excused:
+                        story.excused |= gap
                 story.high = seq
             elif story.missing:
                 story.missing.discard(seq)
@@ -422,12 +443,18 @@ class World:
     def _tool_started(self, story: Story, sighting: Sighting) -> None:
         call_id = sighting.event.payload.tool_call_id
         if call_id not in story.tools:
-            story.tools[call_id] = Tool(sighting)
-            story.open_tools += 1
+            early = story.early.pop(call_id, None)
+            if early is not None and (early.event.seq or 0) < (sighting.event.seq or 0):
+                early = None
+            story.tools[call_id] = Tool(sighting, early)
+            story.open_tools += early is None
 
     def _tool_completed(self, story: Story, sighting: Sighting) -> None:
-        tool = story.tools.get(sighting.event.payload.tool_call_id)
-        if tool is not None and tool.completed is None:
+        call_id = sighting.event.payload.tool_call_id
+        tool = story.tools.get(call_id)
+        if tool is None:
+            story.early.setdefault(call_id, sighting)
+        elif tool.completed is None:
             tool.completed = sighting
             story.open_tools -= 1
 
@@ -461,6 +488,32 @@ class World:
             self._settle_story(self._detailed.popleft())
         for story in list(self.stories.values()):
             self._settle_story(story)
+
+
+def _let_go(request: Request) -> None:
+    """Part a forgotten question from its run, if that is over: each holds the other, else both would stay."""
+    story = request.story
+    if story is not None and story.settled and story.request is request:
+        request.story = None
+
+
+def _same_question(first: Request | None, request: Request) -> bool:
+    """Tell whether a request is one of the same user asked again."""
+    if first is None or first is request or not request.asked.request_id:
+        return False
+    return (first.asked.user, first.asked.request_id) == (request.asked.user, request.asked.request_id)
+
+
+def _saw_begin(connection: Connection, request: Request | None) -> bool:
+    """Tell whether a connection must have seen a run from its first event on.
+
+    It asked for the run, and not for one that was there already, or it was greeted before anybody asked.
+    """
+    if request is None:
+        return False
+    if request.connection is connection:
+        return request.accepted is None or not request.accepted.duplicate
+    return connection.ready_at is not None and connection.ready_at <= request.asked.at
 
 
 def _was_live(connection: Connection, event: RunEvent) -> bool:

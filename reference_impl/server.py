@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
+from reference_impl.errors import EngineError
 from reference_impl.journal import lock_journal
 from reference_impl.settings import Settings
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
@@ -155,12 +156,38 @@ def parser() -> argparse.ArgumentParser:
     add("--outbox-frames", type=int, default=4_096, metavar="N", help="queued per connection before it is closed, 4408")
     add("--outbox-bytes", type=int, default=4 * 1024 * 1024, metavar="N")
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
+    add("--fault", metavar="NAME", help="run a faulty variant of the engine")
+    add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
     return arguments
+
+
+def list_faults() -> int:
+    """Print every fault, a line each: its name, two spaces, its sentence."""
+    from reference_impl.faulty import all_faults
+
+    sys.stdout.writelines(f"{fault.name}  {fault.sentence}\n" for fault in all_faults())
+    return 0
+
+
+def faulty_parts(name: str) -> Parts:
+    """The parts of the engine with this fault; says on stdout that it is there. Raises UnknownFault."""
+    from reference_impl.faulty import named
+
+    fault = named(name)
+    sys.stdout.write(f"reference engine with fault {fault.name}: {fault.sentence}\n")
+    return fault.parts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and the secret's variable, then serve. Returns the exit code."""
     options = parser().parse_args(argv)
+    if options.list_faults:
+        return list_faults()
+    try:
+        parts = Parts() if options.fault is None else faulty_parts(options.fault)
+    except EngineError as error:
+        print_error(str(error))
+        return EX_USAGE
     secret = os.environ.get(options.secret_env, "")
     demo = not secret
     if demo:
@@ -190,4 +217,4 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"${options.secret_env} is not set, so the secret is random. For one hour, user {DEMO_USER!r} may connect"
             f" with the header:\nAuthorization: Bearer {token}\n"
         )
-    return serve(settings, host=options.host, port=options.port, parts=None)
+    return serve(settings, host=options.host, port=options.port, parts=parts)

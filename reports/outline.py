@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from conformance.catalogue import load
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
 
-ORDER = ("EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "SRC", "TST")
+ORDER = ("EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "AGU", "SRC", "TST")
 """What a user sees first comes first, the source code last. A family that is not listed follows these."""
 
 

@@ -29,8 +29,14 @@ COUNTS = {
     "DLV": 10,
     "SRC": 22,
     "TST": 6,
+    "AGU": 24,
 }
 SHOULD = {
+    "AGU-11",
+    "AGU-17",
+    "AGU-18",
+    "AGU-22",
+    "AGU-23",
     "SCH-04",
     "SCH-07",
     "IDN-10",
@@ -65,6 +71,7 @@ CAPABILITIES = {
     "DLV-07": "heartbeat",
     "DLV-08": "resume",
     "DLV-10": "multi_connection",
+    **{f"AGU-{number:02}": "ag_ui" for number in range(1, 25)},
 }
 GOOD = """\
 family = "EVT"

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import msgspec
 
 from conformance.events import Kind
+from conformance.express.stretch import Stretch
 from conformance.history.operations import Frame, Operation
 from conformance.story import Story
 from conformance.verdict import Finding, Measurement, Witness
@@ -85,6 +86,21 @@ class Check:
     def finish(self) -> None:
         """Decide what can only be decided at the end."""
 
+    def screen(self, told: Stretch) -> bool:
+        """Tell whether nothing in a stretch that goes by the book can be a violation, nor need be looked at one by one.
+
+        It must change nothing that the check knows of the history: other checks may say no. A check that does not
+        define it says no to every stretch, which keeps all of them from being judged in bulk.
+        """
+        return False
+
+    def tally(self, told: Stretch) -> None:
+        """Count, and remember, what the events of a stretch would have made the check count and remember one by one.
+
+        Called once all checks let the stretch pass, with the world as it is after it. Only pings, and runs that settle
+        meanwhile, were handed out as ever.
+        """
+
     def fail(
         self,
         requirement: str,
@@ -137,6 +153,14 @@ class Check:
             text = f"{text[:_LONGEST]}… ({len(text)} characters)"
         user = connection.op.user if connection else getattr(op, "user", None)
         return Witness(evidence.line, op.at / 1000, op.__struct_config__.tag or "", conn, user, text)  # type: ignore[arg-type]
+
+
+class Unconcerned(Check):
+    """A check that has nothing to do with runs that go by the book."""
+
+    def screen(self, told: Stretch) -> bool:
+        """Let every stretch pass."""
+        return True
 
 
 def ms(microseconds: float) -> str:

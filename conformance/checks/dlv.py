@@ -1,9 +1,12 @@
 """DLV: in time, whatever happens. And what timestamps must be (SCH-03, ORD-03): each is read once, here."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, Here, on, on_odd
+from conformance.checks.check import EVERY_EVENT, Check, Here, Unconcerned, on, on_odd
 from conformance.events import Flaw, Heartbeat, Kind
+from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Awaited, ClosedBy
 from conformance.statistics import Decision, needed, share
@@ -26,6 +29,13 @@ class Histogram:
         key = min(60_000, max(0, int(milliseconds) + 1))
         self.counts[key] = self.counts.get(key, 0) + 1
         self.samples += 1
+
+    def add_all(self, milliseconds: Iterable[float]) -> None:
+        """Count many samples."""
+        for whole, count in Counter(map(int, milliseconds)).items():
+            key = min(60_000, max(0, whole + 1))
+            self.counts[key] = self.counts.get(key, 0) + count
+            self.samples += count
 
     def over(self, bound_ms: float) -> int:
         """Return how many samples lie above a bound."""
@@ -60,6 +70,7 @@ class Latency(Check):
         self._stamped = 0
         self._slowest: tuple[float, Sighting] | None = None
         self._slow_ms = self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms)
+        self._told: list[float] = []
 
     @on(Flaw)
     def flaw(self, notice: Notice) -> None:
@@ -109,8 +120,9 @@ class Latency(Check):
                 add(late_ms)
 
     def _slow(self, seen: Sighting, late_ms: float, *, replayed: bool) -> None:
-        if replayed or self.world.lagged_at >= seen.op.at - late_ms * 1000:
-            return
+        stamped_at, connected = seen.op.at - late_ms * 1000, seen.connection.connected
+        if replayed or self.world.lagged_at >= stamped_at or (connected is not None and connected.at > stamped_at):
+            return  # nothing can arrive on a connection before it is open
         if self._slowest is None or late_ms > self._slowest[0]:
             self._slowest = (late_ms, seen)
         self._latency.add(late_ms)
@@ -134,6 +146,23 @@ class Latency(Check):
             witnesses=[seen],
             run=seen.story,
         )
+
+    def screen(self, told: Stretch) -> bool:
+        """Every event is in time."""
+        began, ats, stamps = self._began, told.ats, told.stamps
+        if len(told.passed) < len(ats):
+            ats, stamps = [ats[at] for at in told.passed], [stamps[at] for at in told.passed]
+        late = [(began + at / 1e6 - stamp.timestamp()) * 1000 for at, stamp in zip(ats, stamps, strict=True)]
+        self._told = late
+        if told.before:
+            late += [(began + s.op.at / 1e6 - s.event.timestamp.timestamp()) * 1000 for s in told.before]  # type: ignore[union-attr]
+        skew_ms = self._skew_s * 1000
+        return not late or (-skew_ms < min(late) <= max(late) < skew_ms and max(late) <= self._slow_ms)
+
+    def tally(self, told: Stretch) -> None:
+        """Count the latencies."""
+        self._stamped += len(self._told)
+        self._latency.add_all(self._told)
 
     def finish(self) -> None:
         """Judge the latencies together."""
@@ -165,7 +194,7 @@ class Latency(Check):
 
 
 class Delivery(Check):
-    """Nearly every event arrives: what a numbered stream lacks was lost."""
+    """Nearly every event arrives: what a numbered stream lacks at its run's end was lost."""
 
     decides = ("DLV-01",)
 
@@ -188,16 +217,20 @@ class Delivery(Check):
             self._lost += lost
             self._last = [seen]
 
-    @on(ops.GaveUp)
-    def gave_up(self, op: ops.GaveUp) -> None:
-        """At least the terminal event of an accepted run never came."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
-        if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.story is None:
-            return
-        if request.runs and request.story.terminal is None:
-            self._expected += request.story.high + 1
-            self._lost += 1
-            self._last = [request, self.here(op)]
+    def screen(self, told: Stretch) -> bool:
+        """No run lacks any."""
+        return True
+
+    def tally(self, told: Stretch) -> None:
+        """Count the events of the runs that end."""
+        self._expected += sum([chapter.high + chapter.stop - chapter.first for chapter in told.ended])
+
+    @on_odd(*EVERY_EVENT)
+    def late(self, seen: Sighting) -> None:
+        """An event that was counted as lost arrives after all: late, which is for ORD to judge."""
+        stream, seq = seen.stream, seen.event.seq
+        if stream.ended and seq in stream.missing and not (seen.foreign or stream.joined_late or stream.resumed):
+            self._lost -= 1
 
     def finish(self) -> None:
         """Judge the losses together."""
@@ -231,6 +264,7 @@ class FirstEvent(Check):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._waits = Histogram()
+        self._told: list[float] = []
         self._bound = self.world.bounds.scaled_ms(self.world.bounds.first_event_p95_ms)
         self._slowest: tuple[float, Sighting] | None = None
 
@@ -249,6 +283,17 @@ class FirstEvent(Check):
             if self._slowest is None or waited > self._slowest[0]:
                 self._slowest = (waited, seen)
         self._waits.add(waited)
+
+    def screen(self, told: Stretch) -> bool:
+        """No run's first event is slow, or may be."""
+        self._told = [(told.ats[run.first] - run.asked.at) / 1000 for run in told.begun]
+        if any(run.asked.behaviour in ("queued", "greedy") for run in told.begun):
+            return False
+        return not self._told or max(self._told) <= self._bound
+
+    def tally(self, told: Stretch) -> None:
+        """Count the waits."""
+        self._waits.add_all(self._told)
 
     def finish(self) -> None:
         """Judge the waits together."""
@@ -279,6 +324,10 @@ class Streaming(Check):
     decides = ("DLV-03",)
     _LONG_MS = 200.0
 
+    def screen(self, told: Stretch) -> bool:
+        """No tool takes long."""
+        return not any(call.payload.tool_name == "sleep" for call in told.calls)
+
     @on(Kind.TOOL_COMPLETED)
     def completed(self, seen: Sighting) -> None:
         """Hold the time between the arrivals of a tool's two events against the time that the tool took."""
@@ -287,6 +336,8 @@ class Streaming(Check):
         if tool is None or seen.foreign or not seen.fresh or story.script is None or tool.completed is not None:
             return
         start = tool.started
+        if story.stop_asked is not None:
+            return  # it was not left to sleep as long as it was told to
         if start.connection is not seen.connection or seen.stream.resumed or seen.connection.was_paused:
             return
         args = start.event.payload.parameters
@@ -308,7 +359,7 @@ class Streaming(Check):
             )
 
 
-class Heartbeats(Check):
+class Heartbeats(Unconcerned):
     """Idle connections show life, and dead peers are noticed."""
 
     decides = ("DLV-07",)
@@ -355,7 +406,7 @@ class Heartbeats(Check):
         )
 
 
-class SecondConnection(Check):
+class SecondConnection(Unconcerned):
     """A user's second connection receives the same events."""
 
     decides = ("DLV-10",)
@@ -367,24 +418,40 @@ class SecondConnection(Check):
         stream = seen.stream
         if request is None or seen.foreign or request.connection is seen.connection or stream.resumed:
             return
-        if request.connection.op.user == seen.connection.op.user and not stream.joined_late:
-            self.exercised["DLV-10"] += 1
+        if request.connection.op.user != seen.connection.op.user or stream.joined_late:
+            return
+        self.exercised["DLV-10"] += 1
+        gap = (seen.event.seq or 0) - stream.high - 1
+        lacks = len(stream.missing) + max(0, gap)
+        if lacks:
+            self.fail(
+                "DLV-10",
+                "a user's second connection does not receive all of the run's events",
+                expected="the events that the first connection received",
+                actual=f"{lacks} of {seen.event.seq} events missing",
+                witnesses=[request, seen],
+                run=seen.story,
+            )
 
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
-        """The other connection saw the end, this one did not."""
+        """One connection saw the end, the other did not, though both were open when the run was asked for."""
         request = self.world.requests.get(op.ask) if op.ask is not None else None
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or not request.runs:
             return
         story = request.story
-        if story is None or story.terminal is None or op.conn == request.asked.conn:
+        connection = self.world.connections.get(op.conn)
+        if story is None or story.terminal is None or connection is None or connection.connected is None:
             return
         stream = story.streams.get(op.conn)
+        if connection.connected.at > request.asked.at or (stream is not None and stream.ended):
+            return
+        first = op.conn == request.asked.conn
         self.exercised["DLV-10"] += 1
         self.fail(
             "DLV-10",
-            "a user's second connection does not receive the run's events",
-            expected=f"the {story.events} events that the first connection received",
+            f"a user's {'first' if first else 'second'} connection does not receive the run's events",
+            expected=f"the {story.events} events that the {'second' if first else 'first'} connection received",
             actual=f"{stream.events if stream else 0} events within {op.waited_ms:,} ms",
             witnesses=[request, story.terminal, self.here(op)],
             run=story,

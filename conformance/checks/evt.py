@@ -8,13 +8,14 @@ from conformance import script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on, on_odd
 from conformance.dialects.fields import describe, shorten
 from conformance.events import Kind
+from conformance.express.stretch import Call, Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Awaited, ClosedBy
 from conformance.recent import Recent
 from conformance.story import Request, Sighting, Story, Tool
 
 _TERMINAL = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
-_CLOSES_WITH_NOTICE = frozenset({1001, 1008, 1012, 1013, 4408})
+_CLOSES_WITH_NOTICE = frozenset({1001, 1003, 1007, 1008, 1009, 1012, 1013, 4408})
 
 
 class Lifecycle(Check):
@@ -26,6 +27,9 @@ class Lifecycle(Check):
         super().__init__(*args)
         self._run_of: Recent[tuple[str, str], Story] = Recent(2_048)
         self._cut: dict[int, tuple[Story, ops.Closed, int]] = {}
+        self._silent: dict[int, tuple[Request, Here]] = {}
+        self._startless: dict[int, Sighting] = {}
+        self._late_start: dict[int, Sighting] = {}
 
     @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
@@ -35,17 +39,10 @@ class Lifecycle(Check):
         story = seen.story
         kind = seen.event.kind
         if story.first is None:
-            if kind is not Kind.STARTED and not seen.stream.joined_late:
-                self.fail(
-                    "EVT-01",
-                    f"a run's first event is {kind.name.lower()}, not its start",
-                    expected="the start event first",
-                    actual=f"{kind.name.lower()} first",
-                    witnesses=[seen],
-                    run=story,
-                )
+            if kind is not Kind.STARTED:
+                self._no_start_first(seen)
         elif kind is Kind.STARTED:
-            self._second_start(seen)
+            self._start_again(seen, story.first)
         if kind is Kind.STARTED:
             self.exercised["EVT-01"] += 1
             self._one_run_per_request(seen)
@@ -59,10 +56,62 @@ class Lifecycle(Check):
             self.exercised["EVT-02"] += 1
             self.exercised["EVT-03"] += 1
             self._cut.pop(seen.story.number, None)
+            request = seen.story.request
+            if request is not None:
+                self._silent.pop(request.asked.ask, None)
 
-    def _second_start(self, seen: Sighting) -> None:
-        first = seen.story.first
-        assert first is not None
+    def screen(self, told: Stretch) -> bool:
+        """Each request starts its first run."""
+        keys = {(run.user, run.asked.request_id or "") for run in told.begun}
+        return len(keys) == len(told.begun) and not self._run_of.any_of(keys)
+
+    def tally(self, told: Stretch) -> None:
+        """Count starts and ends."""
+        begun, ended = len(told.begun), len(told.ended)
+        for requirement, times in (("EVT-01", begun), ("EVT-14", begun), ("EVT-02", ended), ("EVT-03", ended)):
+            self.exercised[requirement] += times
+        for run in told.begun:
+            assert run.story is not None
+            self._run_of.add((run.user, run.asked.request_id or ""), run.story)
+        for run in told.ended:
+            assert run.story is not None
+            self._cut.pop(run.story.number, None)
+            self._silent.pop(run.asked.ask, None)
+
+    def _no_start_first(self, seen: Sighting) -> None:
+        """Another event came first: by its seq it may be a later one, and the start still under way."""
+        if not seen.incomplete:
+            self._startless_run(seen)
+        elif not seen.stream.joined_late and len(self._startless) < 4_096:
+            self._startless[seen.story.number] = seen
+
+    def _start_again(self, seen: Sighting, first: Sighting) -> None:
+        """A start that is not the first event: the run's own, come late or after another, or a second one."""
+        self._startless.pop(seen.story.number, None)
+        known = first if first.event.kind is Kind.STARTED else self._late_start.setdefault(seen.story.number, seen)
+        if known is not seen:
+            self._second_start(seen, known)
+
+    def _startless_run(self, seen: Sighting) -> None:
+        kind = seen.event.kind.name.lower()
+        self.fail(
+            "EVT-01",
+            f"a run's first event is {kind}, not its start",
+            expected="the start event first",
+            actual=f"{kind} first",
+            witnesses=[seen],
+            run=seen.story,
+        )
+
+    @on(Story)
+    def settled(self, story: Story) -> None:
+        """Nothing more comes: a start that was still awaited is missing, unless it passed while the kit was away."""
+        self._late_start.pop(story.number, None)
+        seen = self._startless.pop(story.number, None)
+        if seen is not None and not story.partly_seen:
+            self._startless_run(seen)
+
+    def _second_start(self, seen: Sighting, first: Sighting) -> None:
         for requirement in ("EVT-01", "EVT-14"):
             self.fail(
                 requirement,
@@ -82,6 +131,8 @@ class Lifecycle(Check):
         known = self._run_of.get((story.user, request_id))
         if known is None:
             self._run_of.add((story.user, request_id), story)
+        elif known.request is not None and story.request not in (None, known.request):
+            return  # the kit asked twice: LIF-01
         elif known is not story and known.first is not None and known.run_id != story.run_id:
             self.fail(
                 "EVT-14",
@@ -123,8 +174,12 @@ class Lifecycle(Check):
         if op.awaited not in (Awaited.TERMINAL, Awaited.STARTED, Awaited.ANSWER):
             return
         story = request.story
-        if story is not None and story.terminal is not None:
-            return
+        if (story is None or story.terminal is None) and len(self._silent) < 4_096:
+            self._silent[request.asked.ask] = (request, self.here(op))
+
+    def _fell_silent(self, request: Request, gave_up: Here) -> None:
+        story, op = request.story, gave_up.op
+        assert isinstance(op, ops.GaveUp)
         told: list[Evidence] = [request]
         if story is not None and story.last is not None:
             told.append(story.last)
@@ -139,7 +194,7 @@ class Lifecycle(Check):
             "a run never ends",
             expected=f"one terminal event within {op.waited_ms:,} ms",
             actual=actual,
-            witnesses=[*told, self.here(op)],
+            witnesses=[*told, gave_up],
             run=story,
             user=request.asked.user,
             scenario=request.connection.op.scenario,
@@ -157,7 +212,10 @@ class Lifecycle(Check):
                 self._cut[story.number] = (story, op, self.world.line)
 
     def finish(self) -> None:
-        """A run whose connection the target dropped, and that was never seen to end."""
+        """Runs that fell silent, or whose connection the target dropped, and that were never seen to end."""
+        for request, gave_up in self._silent.values():
+            if request.refusal is None and not _ended_somewhere(request.story):
+                self._fell_silent(request, gave_up)
         for story, op, line in self._cut.values():
             if story.terminal is None and story.last is not None:
                 self.exercised["EVT-02"] += 1
@@ -171,22 +229,46 @@ class Lifecycle(Check):
                 )
 
 
+def _ended_somewhere(story: Story | None) -> bool:
+    """Tell whether a run's end was seen, be it on a connection of somebody else: that is for ISO to judge."""
+    return story is not None and (story.terminal is not None or any(s.ended for s in story.streams.values()))
+
+
 class ThinkingShown(Check):
     """The agent's thinking is reported before it acts or ends."""
 
     decides = ("EVT-04",)
+    _told = 0
 
     @on(Kind.TOOL_STARTED, Kind.COMPLETED)
     def acts(self, seen: Sighting) -> None:
         """The first tool, or the end without one: by now the user was told of a thought."""
         story = seen.story
-        if seen.foreign or not seen.fresh or story.tools or story.terminal or story.missing or story.first is None:
+        if seen.foreign or not seen.fresh or story.tools or story.terminal or seen.incomplete or story.first is None:
             return
         self.exercised["EVT-04"] += 1
-        if not story.thought and seen.event.kind is Kind.TOOL_STARTED:
+        if story.thought or "thinking" not in self.world.capabilities:
+            return
+        if seen.event.kind is Kind.TOOL_STARTED:
             self._missing(seen, "before its first tool")
-        elif not story.thought:
+        else:
             self._missing(seen, "before it completes")
+
+    def screen(self, told: Stretch) -> bool:
+        """Each run thinks before its first tool, or its end."""
+        self._told = 0
+        for run in told.chapters:
+            if run.had_tools or not (run.calls or run.ends):
+                continue
+            self._told += 1
+            acts = run.calls[0].start if run.calls else run.stop
+            if not run.had_thought and Kind.THINKING not in told.kinds[run.first : acts]:
+                return False
+        return True
+
+    def tally(self, told: Stretch) -> None:
+        """Count the runs that acted, or ended without."""
+        self.exercised["EVT-04"] += self._told
 
     def _missing(self, seen: Sighting, when: str) -> None:
         assert seen.story.first is not None
@@ -208,13 +290,14 @@ class Tools(Check):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._given_up: set[int] = set()
+        self._hasty: dict[int, Sighting] = {}
+        self._waiting: dict[int, list[Sighting]] = {}
 
     @on(Kind.TOOL_STARTED)
     def started(self, seen: Sighting) -> None:
         """Judge a tool's start."""
         if seen.foreign or not seen.fresh:
             return
-        self.exercised["EVT-05"] += 1
         tool = seen.story.tools.get(seen.event.payload.tool_call_id)
         if tool is not None:
             self.fail(
@@ -234,16 +317,11 @@ class Tools(Check):
         story = seen.story
         payload = seen.event.payload
         tool = story.tools.get(payload.tool_call_id)
-        self.exercised["EVT-06"] += 1
         if tool is None:
-            self.fail(
-                "EVT-06",
-                f"a completion of tool call {payload.tool_call_id} without its start",
-                expected="a start with the same tool_call_id before it",
-                actual="none",
-                witnesses=[seen],
-                run=story,
-            )
+            if seen.incomplete:
+                self._waiting.setdefault(story.number, []).append(seen)
+            else:
+                self._without_start(seen)
         elif tool.completed is not None:
             self.fail(
                 "EVT-05",
@@ -256,6 +334,17 @@ class Tools(Check):
         else:
             self._paired(seen, tool)
         self._outcome(seen)
+
+    def _without_start(self, seen: Sighting) -> None:
+        self.exercised["EVT-06"] += 1
+        self.fail(
+            "EVT-06",
+            f"a completion of tool call {seen.event.payload.tool_call_id} without its start",
+            expected="a start with the same tool_call_id before it",
+            actual="none",
+            witnesses=[seen],
+            run=seen.story,
+        )
 
     def _outcome(self, seen: Sighting) -> None:
         payload = seen.event.payload
@@ -279,6 +368,8 @@ class Tools(Check):
 
     def _paired(self, seen: Sighting, tool: Tool) -> None:
         story, payload, start = seen.story, seen.event.payload, tool.started.event.payload
+        self.exercised["EVT-05"] += 1
+        self.exercised["EVT-06"] += 1
         if story.open_tools > 1:
             self.exercised["EVT-13"] += 1
             if payload.tool_name != start.tool_name:
@@ -296,6 +387,32 @@ class Tools(Check):
                     witnesses=[tool.started, seen],
                     run=story,
                 )
+
+    def screen(self, told: Stretch) -> bool:
+        """Every call says how it went, and none can be taken for another."""
+        return all(self._plain(call, told) for call in told.calls)
+
+    def _plain(self, call: Call, told: Stretch) -> bool:
+        start = call.payload
+        if start.tool_name == "fail":
+            return False
+        if call.stop < 0:
+            return True
+        payload = told.events[call.stop].payload
+        if payload.status != "ok" or payload.result is UNSET or payload.error is not UNSET:
+            return False
+        if not call.others:
+            return True
+        own = _text_in(start.parameters)
+        return payload.tool_name == start.tool_name and (own is None or own in describe(payload.result))
+
+    def tally(self, told: Stretch) -> None:
+        """Count the calls."""
+        completed = [call for call in told.calls if call.stop >= 0]
+        for requirement in ("EVT-05", "EVT-06", "EVT-08"):
+            self.exercised[requirement] += len(completed)
+        self.exercised["EVT-13"] += sum([call.others for call in completed])
+        self.exercised["EVT-07"] += sum([run.tooled for run in told.ended])
 
     def _another_calls_result(self, seen: Sighting, tool: Tool) -> None:
         own = _text_of(tool)
@@ -319,10 +436,17 @@ class Tools(Check):
 
     @on(*_TERMINAL)
     def ended(self, seen: Sighting) -> None:
-        """A run ends: no tool may still be open."""
+        """A run ends: no tool may still be open. Events with a lower seq that were overtaken are waited for."""
         story = seen.story
-        if seen.foreign or not seen.fresh or story.terminal is not None or not story.tools:
+        if seen.foreign or not seen.fresh or story.terminal is not None:
             return
+        if seen.incomplete:
+            self._hasty[story.number] = seen
+        elif story.tools:
+            self._none_open(seen)
+
+    def _none_open(self, seen: Sighting) -> None:
+        story = seen.story
         self.exercised["EVT-07"] += 1
         for call_id, tool in story.tools.items():
             if tool.completed is None:
@@ -344,7 +468,19 @@ class Tools(Check):
 
     @on(Story)
     def settled(self, story: Story) -> None:
-        """Nothing more comes: what is open now never completed."""
+        """Nothing more comes: what is open now never completed, unless that passed while the kit was away."""
+        hasty = self._hasty.pop(story.number, None)
+        waiting = self._waiting.pop(story.number, [])
+        if story.partly_seen:
+            return
+        for early in waiting:
+            tool = story.tools.get(early.event.payload.tool_call_id)
+            if tool is not None and tool.completed is early:
+                self._paired(early, tool)
+            else:
+                self._without_start(early)
+        if hasty is not None and story.tools:
+            self._none_open(hasty)
         if story.terminal is None and story.number not in self._given_up:
             return
         for call_id, tool in story.tools.items():
@@ -364,7 +500,10 @@ def _args(tool: Tool) -> Any:
 
 
 def _text_of(tool: Tool) -> str | None:
-    args = _args(tool)
+    return _text_in(_args(tool))
+
+
+def _text_in(args: Any) -> str | None:
     text = args.get("text") if isinstance(args, dict) else None
     return text if isinstance(text, str) and len(text) >= 4 else None
 
@@ -391,14 +530,14 @@ class Endings(Check):
                 witnesses=[seen],
                 run=story,
             )
-        if story.text and not story.missing and story.terminal is None:
+        if story.text and not seen.incomplete and story.terminal is None:
             self._streamed(seen, answer or "")
         if told is not None and script.fails(told) and self.world.obeys_script:
             self._not_an_error(story.request, seen, "the run completed")
 
     def _streamed(self, seen: Sighting, answer: str) -> None:
         self.exercised["EVT-15"] += 1
-        parts = seen.story.text
+        parts = sorted(seen.story.text, key=lambda part: part.event.seq or 0)
         streamed = "".join(part.event.payload.text or "" for part in parts)
         if streamed != answer:
             at = next((i for i, (a, b) in enumerate(zip(streamed, answer, strict=False)) if a != b), None)
@@ -411,6 +550,21 @@ class Endings(Check):
                 witnesses=[parts[0], parts[-1], seen],
                 run=seen.story,
             )
+
+    def screen(self, told: Stretch) -> bool:
+        """Every run answers, with what it streamed, and none was told to fail."""
+        for run in told.ended:
+            answer = told.events[run.stop - 1].payload.final_response
+            if not answer or answer.isspace() or (run.text is not None and run.text != answer):
+                return False
+            if run.script is not None and script.fails(run.script):
+                return False
+        return True
+
+    def tally(self, told: Stretch) -> None:
+        """Count the answers."""
+        self.exercised["EVT-09"] += len(told.ended)
+        self.exercised["EVT-15"] += sum([run.text is not None for run in told.ended])
 
     @on(Kind.FAILED)
     def failed(self, seen: Sighting) -> None:
@@ -436,8 +590,18 @@ class Endings(Check):
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.asked.script is None:
             return
         story = request.story
-        if story is not None and story.terminal is None and script.fails(request.asked.script):
+        silent = story is not None and story.terminal is None
+        if silent and script.fails(request.asked.script) and self.world.obeys_script:
             self._not_an_error(request, self.here(op), "silence")
+
+    @on(Kind.STOPPED)
+    def stopped(self, seen: Sighting) -> None:
+        """A failing run that ends as if it had been stopped."""
+        story = seen.story
+        if seen.foreign or not seen.fresh or story.terminal is not None or story.stop_asked is not None:
+            return
+        if story.script is not None and script.fails(story.script) and self.world.obeys_script:
+            self._not_an_error(story.request, seen, "the run was stopped")
 
     def _not_an_error(self, request: Request | None, last: Evidence, actual: str) -> None:
         assert request is not None

@@ -5,9 +5,10 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, on, on_odd
+from conformance.checks.check import EVERY_EVENT, Check, Unconcerned, on, on_odd
 from conformance.dialects.fields import describe
 from conformance.events import Accepted, Flaw, Kind, Ready
+from conformance.express.stretch import Stretch
 from conformance.identity import is_placeholder
 from conformance.recent import Recent
 from conformance.story import Notice, Sighting, Story
@@ -60,14 +61,20 @@ class Presence(Check):
 
     def _first(self, seen: Sighting) -> None:
         event = seen.event
-        for name in ("run_id", "thread_id", "user_id"):
+        chosen = self._chosen(seen)
+        for name in ("run_id", "thread_id", "user_id", "event_id"):
             value = getattr(event, name)
-            if value and is_placeholder(value):
+            if value and is_placeholder(value) and value not in chosen:
                 self._placeholder(seen, name, value)
         self._owner(seen)
         self._kinds(seen)
-        if event.kind is not Kind.STARTED and event.seq is not None and event.seq > 1 and not seen.stream.joined_late:
+        if event.kind is not Kind.STARTED and event.seq is not None and event.seq > 1 and seen.story.request is None:
             self._replaced(seen)
+
+    def _chosen(self, seen: Sighting) -> tuple[str | None, ...]:
+        """Return the ids that the kit itself chose: they are not held against the target."""
+        request = seen.story.request
+        return (seen.connection.user, request.asked.thread_id if request is not None else None)
 
     def _placeholder(self, seen: Sighting, name: str, value: str) -> None:
         self.fail(
@@ -97,9 +104,10 @@ class Presence(Check):
     def _kinds(self, seen: Sighting) -> None:
         event = seen.event
         ready = seen.connection.ready
+        chosen = event.thread_id in self._chosen(seen)[1:]
         ids = {
             "run_id": event.run_id,
-            "thread_id": event.thread_id,
+            "thread_id": None if chosen else event.thread_id,
             "user_id": event.user_id,
             "connection_id": ready.connection_id if ready else None,
         }
@@ -116,11 +124,13 @@ class Presence(Check):
                 )
 
     def _replaced(self, seen: Sighting) -> None:
-        """An event under an unknown run id that goes on where an open run of the same thread left off."""
+        """An event of a run that nobody asked for, and that goes on where one of the same thread left off."""
         event = seen.event
-        for story in self.world.stories.values():
+        if any(request.runs for request in seen.connection.unanswered):
+            return
+        for story in self.world.open_of.get(seen.story.user, ()):
             last = story.last
-            if story is seen.story or last is None or story.user != seen.story.user:
+            if story is seen.story or last is None or story.stream is None or story.connection is not seen.connection:
                 continue
             if story.thread_id == event.thread_id and story.high + 1 == event.seq:
                 self.fail(
@@ -135,7 +145,7 @@ class Presence(Check):
     def _changed(self, seen: Sighting, first: Sighting) -> None:
         for name in ("run_id", "thread_id", "user_id"):
             was, now = getattr(first.event, name), getattr(seen.event, name)
-            if was == now or now is None or was is None:
+            if was == now or now is None or was is None or (name == "run_id" and not now):
                 continue
             if is_placeholder(now):
                 self._placeholder(seen, name, now)
@@ -158,6 +168,24 @@ class Presence(Check):
         if call_id and is_placeholder(call_id):
             self._placeholder(seen, "tool_call_id", call_id)
 
+    def screen(self, told: Stretch) -> bool:
+        """Ids are ids, each of its own."""
+        for run in told.begun:
+            event, ready = told.events[run.first], run.connection.ready
+            ids = [event.run_id, event.thread_id, event.user_id]
+            if ready is not None and ready.connection_id:
+                ids.append(ready.connection_id)
+            if len(set(ids)) != len(ids):
+                return False
+            if any(map(is_placeholder, (event.run_id, event.thread_id, event.user_id))):
+                return False
+        return not any(is_placeholder(call.call_id) for call in told.calls)
+
+    def tally(self, told: Stretch) -> None:
+        """Count the runs' first events."""
+        self.exercised["IDN-08"] += len(told.begun)
+        self.exercised["IDN-10"] += len(told.begun)
+
     @on(Ready)
     def greeted(self, notice: Notice) -> None:
         """The server names the connection and the user."""
@@ -165,7 +193,7 @@ class Presence(Check):
         assert isinstance(ready, Ready)
         for name in ("connection_id", "user_id"):
             value = getattr(ready, name)
-            if value and is_placeholder(value):
+            if value and is_placeholder(value) and value != notice.connection.user:
                 self.fail(
                     "IDN-02",
                     f"{name} is a placeholder",
@@ -200,6 +228,7 @@ class Uniqueness(Check):
         self._runs: Recent[str, int] = Recent(16_384)
         self._event_ids: Recent[str, int] = Recent(16_384)
         self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(2_048)
+        self._told: list[tuple[int, tuple[str | None, str | None, str], int]] = []
 
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:
@@ -239,7 +268,7 @@ class Uniqueness(Check):
             return
         if not seen.fresh:
             self._again(seen)
-        elif is_placeholder(event_id):
+        elif event_id in story.ids:
             self._same(story, event_id, [seen])
 
     def _same(self, story: Story, event_id: str, witnesses: list[Sighting]) -> None:
@@ -312,6 +341,30 @@ class Uniqueness(Check):
                 run=story,
             )
 
+    def screen(self, told: Stretch) -> bool:
+        """Ids are new; those of events are compared when their runs settle."""
+        if self._runs.any_of([run.run_id for run in told.accepted]):
+            return False
+        for run in told.begun:
+            if run.story is not None and self._runs.get(run.run_id) != run.story.number:
+                return False
+            if is_placeholder(told.ids[run.first]):
+                return False
+        calls: list[tuple[int, tuple[str | None, str | None, str], int]] = []
+        for run in told.chapters:
+            user, thread_id = run.user, run.thread_id
+            calls += [(told.places[c.start], (user, thread_id, c.call_id), c.start) for c in run.calls if c.start >= 0]
+        self._told = calls
+        return not self._calls.any_of([key for _, key, _ in calls])
+
+    def tally(self, told: Stretch) -> None:
+        """Remember the runs and the tool calls, each in the order in which they came."""
+        self.exercised["IDN-04"] += len(told.accepted)
+        self._runs.add_all([(run.run_id, run.story.number) for run in told.accepted if run.story is not None])
+        self._told.sort()
+        self.exercised["IDN-09"] += len(self._told)
+        self._calls.add_all([(key, told.sightings[at]) for _, key, at in self._told])
+
     def finish(self) -> None:
         """Every event id was looked at."""
         self.exercised["IDN-06"] = max(self.exercised["IDN-06"], self.world.events)
@@ -347,6 +400,15 @@ class Echo(Check):
                     user=asked.user,
                 )
 
+    def screen(self, told: Stretch) -> bool:
+        """Answers name the request; where the client chose the thread, that, too."""
+        return all(run.asked.thread_id in (None, run.thread_id) for run in told.accepted)
+
+    def tally(self, told: Stretch) -> None:
+        """Count the answers and the starts, which name their requests."""
+        chosen = sum([run.asked.thread_id is not None for run in told.accepted])
+        self.exercised["IDN-07"] += len(told.accepted) + chosen + len(told.begun)
+
     @on(Kind.STARTED)
     def started(self, seen: Sighting) -> None:
         """The start event names the request."""
@@ -366,7 +428,7 @@ class Echo(Check):
             )
 
 
-class Entropy(Check):
+class Entropy(Unconcerned):
     """Run ids cannot be guessed: from many of them, an upper bound of the bits that vary."""
 
     decides = ("IDN-05",)
@@ -381,6 +443,11 @@ class Entropy(Check):
         run_id = seen.event.run_id
         if run_id and seen.story.first is None and not is_placeholder(run_id) and len(self._ids) < _SAMPLES:
             self._ids.setdefault(run_id, seen)
+
+    def tally(self, told: Stretch) -> None:
+        """Collect run ids."""
+        for run in told.begun[: _SAMPLES - len(self._ids)]:
+            self._ids.setdefault(run.run_id, told.sightings[run.first])
 
     def finish(self) -> None:
         """Judge the ids together."""

@@ -1,12 +1,14 @@
 """ISO: nobody sees anybody else."""
 
 import re
+from itertools import repeat
 from typing import Any
 
 from conformance import canary, script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
 from conformance.dialects.fields import shorten
 from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
+from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
 from conformance.identity import Mark
@@ -14,6 +16,8 @@ from conformance.story import Connection, Notice, Passage, Request, Sighting, St
 
 _WORDS = re.compile(rb"[\w-]{8,}")
 _SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(256))
+_APART = bytes(c if (c < 128 and chr(c).isalnum()) or chr(c) in "_-" else 32 for c in range(256))
+_KEYS = b"agent_started event_id run_id thread_id user_id timestamp agent_name payload request_id traceparent"
 _TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12"}
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
@@ -48,6 +52,9 @@ class Leaks(Check):
         """A connection that may inherit something from a user who left."""
         connection = self.world.connections[op.conn]
         self.exercised["ISO-10"] += bool(self._gone - {connection.op.user or ""})
+        if op.body:
+            self._canaries(op.body.encode(), op.conn, [self.here(op)], None)
+            self._ids(op.body.encode(), connection, self.here(op), None)
 
     @on(ops.Closed)
     def closed(self, op: ops.Closed) -> None:
@@ -74,12 +81,14 @@ class Leaks(Check):
 
     @on(ops.Received)
     def frame(self, op: ops.Received) -> None:
-        """Look for canaries as they stand in any frame."""
+        """Look for canaries as they stand in any frame, or encoded."""
         raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
-        if 126 in raw:
-            self._canaries(raw, op.conn, [self.here(op)], None)
+        self._own = (self.world.line, self._canaries(raw, op.conn, [self.here(op)], None))
 
-    def _canaries(self, raw: bytes, conn: int, evidence: list[Evidence], story: Story | None) -> None:
+    def _canaries(
+        self, raw: bytes, conn: int, evidence: list[Evidence], story: Story | None
+    ) -> list[tuple[bytes, Mark]]:
+        """Report others' canaries; return the user's own."""
         connection = self.world.connections[conn]
         own: list[tuple[bytes, Mark]] = []
         for token in canary.find(raw):
@@ -90,7 +99,7 @@ class Leaks(Check):
                 self._leak("ISO-01", token, mark, connection, evidence, story)
             else:
                 own.append((token.encode(), mark))
-        self._own = (self.world.line, own)
+        return own
 
     def _leak(
         self,
@@ -106,12 +115,7 @@ class Leaks(Check):
         request = self.world.requests.get(mark.ask) if mark.ask is not None else None
         if request is not None:
             source.append(request)
-        also = [requirement]
-        if mark.user in self._gone and not self.world.connections_of(mark.user):
-            also.append("ISO-10")
-        if self._trespass.get(connection.number) == mark.user:
-            also.append("ISO-07")
-        for each in also:
+        for each in (requirement, *self._also(mark.user, connection)):
             self.fail(
                 each,
                 f"a {kind} of {mark.user} on a connection of {connection.op.user}",
@@ -122,6 +126,15 @@ class Leaks(Check):
                 user=connection.op.user,
                 scenario=connection.op.scenario,
             )
+
+    def _also(self, user: str, connection: Connection) -> list[str]:
+        """Return what is violated besides where something of a user shows on another's connection."""
+        also = []
+        if user in self._gone and not self.world.connections_of(user):
+            also.append("ISO-10")
+        if self._trespass.get(connection.number) == user:
+            also.append("ISO-07")
+        return also
 
     @on(Ready, Accepted, Unknown, Pong, Heartbeat)
     def notice(self, notice: Notice) -> None:
@@ -136,7 +149,11 @@ class Leaks(Check):
 
     @on(Refusal)
     def refusal(self, notice: Notice) -> None:
-        """An error shown to a user."""
+        """An error shown to a user; and a run that is refused because its thread is busy is one that cannot mix."""
+        asked = notice.request.asked if notice.request is not None else None
+        if asked is not None and asked.thread_id is not None and asked.owner is None:
+            busy = self.world.open_of.get(asked.user, ())
+            self.exercised["ISO-05"] += any(story.thread_id == asked.thread_id for story in busy)
         self._error(notice, notice.op.raw, notice.connection)
         self._ids(notice.op.raw, notice.connection, notice, None)
 
@@ -149,26 +166,34 @@ class Leaks(Check):
 
     def _error(self, evidence: Evidence, raw: bytes, connection: Connection) -> None:
         self.exercised["ISO-11"] += len(self._users) > 1
+        others = [(word.decode(), mark.user) for word, mark in self._others_ids(raw, connection)]
         for token in canary.find(raw):
             mark = self.world.marks.get(token.encode())
             if mark is not None and mark.user != connection.op.user:
-                self.fail(
-                    "ISO-11",
-                    f"an error shown to {connection.op.user} carries data of {mark.user}",
-                    expected="an error about the user's own request only",
-                    actual=token,
-                    witnesses=[evidence],
-                    user=connection.op.user,
-                )
+                others.append((token, mark.user))
+        for what, user in others:
+            self.fail(
+                "ISO-11",
+                f"an error shown to {connection.op.user} carries data of {user}",
+                expected="an error about the user's own request only",
+                actual=what,
+                witnesses=[evidence],
+                user=connection.op.user,
+            )
 
     def _ids(self, raw: bytes, connection: Connection, evidence: Evidence, story: Story | None) -> None:
-        for word, mark in self.world.marks.among(_WORDS.findall(raw)):
-            user = connection.op.user
-            if mark.user == user or mark.kind in ("canary", "request"):
-                continue
-            if user is not None and word in self._named.get(user, ()):
-                continue
+        for word, mark in self._others_ids(raw, connection):
             self._leak("ISO-02", word.decode(), mark, connection, [evidence], story)
+
+    def _others_ids(self, raw: bytes, connection: Connection) -> list[tuple[bytes, Mark]]:
+        """Return the ids of others in a frame, but for those that the user has named."""
+        user = connection.op.user
+        named = self._named.get(user, ()) if user is not None else ()
+        return [
+            (word, mark)
+            for word, mark in self.world.marks.among(_WORDS.findall(raw))
+            if mark.user != user and mark.kind not in ("canary", "request") and word not in named
+        ]
 
     @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
@@ -179,10 +204,19 @@ class Leaks(Check):
         line, own = self._own
         if line == seen.line and own:
             self._other_run(seen, own)
+        trace = seen.event.traceparent
+        if seen.story.first is None and trace and trace.count("-") == 3:
+            self._traced(seen, trace.split("-")[1])
+
+    def _traced(self, seen: Sighting, trace: str) -> None:
+        """A run's trace is its user's: within a traceparent it is no word of its own."""
+        mark = self.world.marks.get(trace.encode())
+        if mark is not None and mark.user != seen.connection.op.user:
+            self._leak("ISO-02", trace, mark, seen.connection, [seen], seen.story)
 
     @on(Passage)
     def passage(self, passage: Passage) -> None:
-        """Search some events of a run for others' ids, and for canaries in base64."""
+        """Search some events of a run for others' ids; and for encoded canaries, where their frames were not."""
         if passage.sightings[0].foreign:
             return
         pieces = [_novel(seen) for seen in passage.sightings]
@@ -192,9 +226,52 @@ class Leaks(Check):
         if any(mark.user != own for _, mark in self.world.marks.among(words)):
             for seen, piece in zip(passage.sightings, pieces, strict=True):
                 self._ids(piece, seen.connection, seen, seen.story)
-        if any(piece in whole for piece in canary.ENCODED):
+        if canary.may_be_encoded(whole):
             for seen, piece in zip(passage.sightings, pieces, strict=True):
-                self._canaries(piece, seen.connection.number, [seen], seen.story)
+                if seen.line != self._own[0]:
+                    self._canaries(piece, seen.connection.number, [seen], seen.story)
+
+    def screen(self, told: Stretch) -> bool:
+        """What is due to be searched holds no id of others, nor a canary in any code."""
+        return self._frames_plain(told) and self._texts_plain(told)
+
+    def _frames_plain(self, told: Stretch) -> bool:
+        """Tell whether start events name nobody but their own run and user, and payloads nobody at all."""
+        kinds, raws, text, started = told.kinds, told.raws, Kind.TEXT, Kind.STARTED
+        due = [raws[at] for at in told.passed if kinds[at] is not text and kinds[at] is not started]
+        pieces = [raw[raw.find(b'"payload"') :] for raw in due]
+        if min(map(len, pieces), default=9) < 9:  # the key is written otherwise
+            return False
+        pieces += [_novel(seen) for seen in told.before]
+        pieces.append(_KEYS)
+        for run in told.begun:
+            event, raw = told.events[run.first], raws[run.first]
+            if b"\\" in raw or not all(map(self._is_of, (run.run_id, run.thread_id, event.user_id), repeat(run.user))):
+                return False
+            rest = f"{event.event_id} {event.agent_name} {event.payload.request_id} {event.traceparent}"
+            pieces += (rest.encode(), raw[raw.find(b'"timestamp"') :])
+        whole = b" ".join(pieces)
+        if any(piece in whole for piece in canary.ENCODED):
+            return False
+        return not self._marked(set(whole.translate(_SPACED).split()), told)
+
+    def _is_of(self, word: str, user: str) -> bool:
+        """Tell whether an id is not known as anybody else's."""
+        mark = self.world.marks.get(word.encode())
+        return mark is None or mark.user == user
+
+    def _texts_plain(self, told: Stretch) -> bool:
+        """Tell whether the streamed texts hold no canary but their runs' own, and nobody's ids."""
+        runs = [run for run in told.ended if run.text is not None]
+        whole = "\n".join([run.text or "" for run in runs]).encode()
+        if any(piece in whole for piece in (b"\\u00", b"cnry%7", *canary.ENCODED)):
+            return False
+        rest = "\n".join([(run.text or "").replace(run.asked.canary or "\0", " ") for run in runs]).encode()
+        return not any(canary.find(rest)) and not self._marked(set(whole.translate(_APART).split()), told)
+
+    def _marked(self, words: set[bytes], told: Stretch) -> bool:
+        """Tell whether any of these words is somebody's, or becomes so within the stretch."""
+        return self.world.marks.any_of(words) or not told.marks.keys().isdisjoint(words)
 
     @on(Kind.FAILED)
     def failed(self, seen: Sighting) -> None:
@@ -204,10 +281,8 @@ class Leaks(Check):
 
     def _foreign_run(self, seen: Sighting) -> None:
         story, connection = seen.story, seen.connection
-        requirements = ["ISO-03"]
-        if story.user is not None and self._trespass.get(connection.number) == story.user:
-            requirements.append("ISO-07")
-        for requirement in requirements:
+        self._ids(seen.op.raw, connection, seen, story)
+        for requirement in ("ISO-03", *(self._also(story.user, connection) if story.user is not None else ())):
             self.fail(
                 requirement,
                 f"an event of {story.user}'s run on a connection of {connection.op.user}",
@@ -243,6 +318,12 @@ class Leaks(Check):
             run=seen.story,
         )
 
+    def tally(self, told: Stretch) -> None:
+        """Count the runs of one user that could mix."""
+        for run in told.accepted:
+            self.exercised["ISO-05"] += run.alongside
+            self._on_thread(run.user, run.thread_id)
+
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:
         """Runs of one user that could mix: in two threads, or two at once on one."""
@@ -251,10 +332,13 @@ class Leaks(Check):
             return
         mine = [s for s in self.world.open_of.get(story.user, ()) if s is not story]
         self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
-        before = self._threads.setdefault(story.user, set())
-        self.exercised["ISO-04"] += len(before) > (story.thread_id in before)
+        self._on_thread(story.user, story.thread_id)
+
+    def _on_thread(self, user: str, thread_id: str) -> None:
+        before = self._threads.setdefault(user, set())
+        self.exercised["ISO-04"] += len(before) > (thread_id in before)
         if len(before) < 2:  # two show that there is another than any third
-            before.add(story.thread_id)
+            before.add(thread_id)
 
     # -- text that is split over events -----------------------------------------------------------------------------
 
@@ -336,6 +420,10 @@ class Bystanders(Check):
         super().__init__(*args)
         self._calm: dict[str, int] = {}
 
+    def screen(self, told: Stretch) -> bool:
+        """Nobody is measured against a neighbour's trouble."""
+        return not any((run.asked.behaviour or "").startswith(("calm", "bystander")) for run in told.ended)
+
     @on(*_ENDS)
     def ended(self, seen: Sighting) -> None:
         """A bystander's run ends: how long did it take, and how did it end?"""
@@ -403,10 +491,11 @@ class Bystanders(Check):
         user = request.asked.user
         if self.world.open_of.get(user):
             return
+        trouble = (request.asked.behaviour or "").partition(":")[2]
         self.fail(
-            "ISO-12",
-            "a user without open runs is locked out by another user's",
-            expected="limits counted for each user",
+            _TROUBLE.get(trouble, "ISO-12"),
+            f"a user without open runs is refused in another user's trouble ({trouble.replace('_', ' ')})",
+            expected="a run like any other: limits are counted for each user",
             actual=shorten(notice.op.raw, 160),
             witnesses=[request, notice],
             user=user,

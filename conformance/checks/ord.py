@@ -1,15 +1,15 @@
 """ORD: order is kept. Also what becomes of missing, doubled and replayed events (DLV-04, DLV-05, DLV-06)."""
 
-from conformance.checks.check import EVERY_EVENT, Check, on, on_odd
+from conformance.checks.check import EVERY_EVENT, Unconcerned, on, on_odd
 from conformance.events import Kind
 from conformance.history import operations as ops
-from conformance.history.operations import ClosedBy
+from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.story import Connection, Sighting, Story, Stream
 
 _SLOW_CONSUMER = frozenset({1008, 1013, 4408})
 
 
-class Sequence(Check):
+class Sequence(Unconcerned):
     """A run's events are numbered without gaps and come in that order, on every connection and in every replay."""
 
     decides = ("ORD-01", "ORD-02", "ORD-04", "ORD-05", "DLV-04", "DLV-05")
@@ -21,7 +21,9 @@ class Sequence(Check):
         seq = seen.event.seq
         if seq is None or seen.foreign or seen.overtaking:
             return
-        if seq == stream.high + 1 and (seen.fresh or seen.event.event_id in seen.story.ids):
+        story = seen.story
+        same = seen.fresh or story.settled or seen.event.event_id in story.ids
+        if seq == stream.high + 1 and (same or not stream.resumed):
             if not seen.fresh:
                 self._elsewhere_too(seen)
             return
@@ -50,9 +52,12 @@ class Sequence(Check):
             )
 
     def _skipped(self, seen: Sighting) -> None:
-        if not seen.stream.resumed:
+        stream = seen.stream
+        if not stream.resumed:
             return  # decided when the stream ends: they may come late, which is ORD-02's matter
-        missing = f"{seen.stream.high + 1} to {(seen.event.seq or 0) - 1}"
+        if all(seq in stream.overtook for seq in range(stream.high + 1, seen.event.seq or 0)):
+            return  # what lies between came before the replay
+        missing = f"{stream.high + 1} to {(seen.event.seq or 0) - 1}"
         self.exercised["DLV-05"] += 1
         for requirement in ("ORD-04", "DLV-05"):
             self.fail(
@@ -126,10 +131,11 @@ class Sequence(Check):
         """All that will come has come: a number that no connection saw was left out."""
         if story.first is None or story.first.event.seq is None:
             return
-        self.exercised["ORD-01"] += 1
+        lost = story.missing - story.excused
+        self.exercised["ORD-01"] += not story.partly_seen
         self.exercised["ORD-02"] += 1
-        if story.missing and not story.first.stream.joined_late and story.last is not None:
-            numbers = sorted(story.missing)
+        if lost and story.last is not None:
+            numbers = sorted(lost)
             self.fail(
                 "ORD-01",
                 "a run's seq has gaps",
@@ -144,7 +150,7 @@ class Sequence(Check):
         self.exercised["DLV-04"] = self.world.events
 
 
-class Replays(Check):
+class Replays(Unconcerned):
     """After a reconnect nothing is lost; and a slow reader gets everything, or is told that it does not."""
 
     decides = ("DLV-05", "DLV-06")
@@ -170,6 +176,28 @@ class Replays(Check):
             actual=f"seq jumps from {stream.high} to {seen.event.seq}, {len(stream.missing)} more missing",
             witnesses=[seen],
             run=seen.story,
+        )
+
+    @on(ops.GaveUp)
+    def gave_up(self, op: ops.GaveUp) -> None:
+        """A run that is over was asked for again, and its end did not come."""
+        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        if request is None or request.asked.action is not Action.RESUME or request.asked.owner is not None:
+            return
+        story = self.world.story_of(request.asked.run_id or "")
+        if op.late or op.awaited is not Awaited.TERMINAL or request.refusal is not None or story is None:
+            return
+        stream, terminal = story.streams.get(op.conn), story.terminal
+        if stream is None or terminal is None or stream.ended:
+            return
+        self.exercised["DLV-05"] += 1
+        self.fail(
+            "DLV-05",
+            "a replay stops before the run's end",
+            expected=f"{terminal.event.kind.name.lower()} after what was missed",
+            actual=f"{stream.events} events within {op.waited_ms:,} ms",
+            witnesses=[terminal, request, self.here(op)],
+            run=story,
         )
 
     @on(ops.Closed)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from conformance.checks.check import Check, Evidence, on
+from conformance.checks.check import Evidence, Unconcerned, on
 from conformance.dialects.fields import shorten
 from conformance.events import Flaw, Kind, Refusal, RunEvent, Unknown
 from conformance.history import operations as ops
@@ -16,13 +16,28 @@ _LEAKS = (
         "a stack trace",
         re.compile(r"Traceback \(most recent call|\bat [\w$.<>]+\([\w./]+:\d+\)|File \"[^\"]+\", line \d+"),
     ),
-    ("a source path", re.compile(r"(?:/[\w.-]+){2,}\.(?:py|js|ts|go|rs|java|rb|so)\b|[A-Z]:\\[\w\\. -]+\\")),
-    ("a token", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\bBearer\s+[\w.-]{12,}|\bsk-[A-Za-z0-9]{16,}")),
-    ("a secret", re.compile(r"secret~of~[^~]*~|(?i:password|secret|api[_-]?key)\s*[=:]\s*[^\s,;\"'}]{6,}")),
+    (  # not the path of a URL, which has a host before it
+        "a source path",
+        re.compile(
+            r"(?:(?<![\w.~/-])|(?<=file://))(?:/[\w.-]+){2,}\.(?:py|js|ts|go|rs|java|rb|so)\b|[A-Z]:\\[\w\\. -]+\\"
+        ),
+    ),
+    (  # "Bearer authentication required" shows none
+        "a token",
+        re.compile(
+            r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\bBearer\s+(?=[\w.-]*\d)[\w.-]{12,}|\bsk-[A-Za-z0-9]{16,}",
+        ),
+    ),
+    (  # nor does "password: required"
+        "a secret",
+        re.compile(
+            r"secret~of~[^~]*~|(?i:password|secret|api[_-]?key)\s*(?:=|:(?=\s*[^\s,;\"'}]*\d))\s*[^\s,;\"'}]{6,}",
+        ),
+    ),
 )
 
 
-class Form(Check):
+class Form(Unconcerned):
     """Frames and events have the form that the dialect gives them."""
 
     decides = ("SCH-01", "SCH-02", "SCH-04")
@@ -83,7 +98,7 @@ class Form(Check):
         self.exercised["SCH-04"] = self.exercised["SCH-04"] or self.world.events
 
 
-class Planted(Check):
+class Planted(Unconcerned):
     """What a client puts into a request's payload never turns up as an envelope field."""
 
     decides = ("SCH-05",)
@@ -131,7 +146,7 @@ class Planted(Check):
                 )
 
 
-class Errors(Check):
+class Errors(Unconcerned):
     """Error frames say what went wrong, and nothing that helps an attacker."""
 
     decides = ("SCH-06",)
@@ -170,7 +185,7 @@ class Errors(Check):
                 )
 
 
-class EventStreamHeaders(Check):
+class EventStreamHeaders(Unconcerned):
     """An SSE response says that it is one, and that it must not be cached."""
 
     decides = ("SCH-07",)

@@ -88,12 +88,12 @@ def _repeat(seed: int) -> str:
 
 
 def interruptible(work: Coroutine[Any, Any, T], *, hint: str) -> T:
-    """Run `work`; Ctrl-C and SIGTERM cancel it so that it cleans up, and then end the command with 130."""
+    """Run `work`; Ctrl-C, SIGTERM and SIGHUP cancel it so that it cleans up, and then end the command with 130."""
 
     async def run() -> T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)
         return await task
 

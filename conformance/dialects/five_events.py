@@ -5,7 +5,7 @@ way: what can be read is read, and each deviation is a `Flaw`.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -87,7 +87,9 @@ class _AcceptedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     payload: _Accepted
 
 
-_Union = Union[(_AcceptedFrame, *map(_strict, _RUN_EVENTS))]  # type: ignore[valid-type]
+_STRICT = {wire_type: _strict(wire_type) for wire_type in _RUN_EVENTS}
+_Union = Union[(_AcceptedFrame, *_STRICT.values())]  # type: ignore[valid-type]
+_TROUBLED = ("agent_error", "agent_stopped")
 
 
 class FiveEventsDecoder:
@@ -104,8 +106,8 @@ class FiveEventsDecoder:
             return _decode_loosely(raw)
         if event.__class__ is _AcceptedFrame:
             return (event.payload,)
-        if event.timestamp.microsecond == 0:
-            return _decode_loosely(raw)  # whole seconds: has the text a fraction at all?
+        if event.timestamp.microsecond == 0 or event.timestamp.tzinfo is not UTC:
+            return _decode_loosely(raw)  # whole seconds: has the text a fraction at all? And is it in UTC?
         return (event,)
 
 
@@ -226,6 +228,8 @@ _CONTROL: dict[str, Callable[[Fields, Fields], Event]] = {
 class FiveEvents:
     """The dialect `five-events`."""
 
+    plain_frames: Any = Union[(_AcceptedFrame, *(_STRICT[t] for t in _STRICT if t not in _TROUBLED))]
+    acceptance = _AcceptedFrame
     name = "five-events"
     transport = "websocket"
     intrinsic = frozenset({"thinking", "seq", "idempotency", "heartbeat", "durable"})

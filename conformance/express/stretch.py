@@ -1,20 +1,38 @@
 """A stretch of a history that goes by the book, run by run and in columns."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+from msgspec import field
+
 from conformance.events import Kind
 from conformance.history.operations import Asked
-from conformance.story import Connection, Sighting, Story
+from conformance.story import Connection, Notice, Sighting, Story
 
 
-@dataclass(slots=True, eq=False)
-class Chapter:
+class Call(msgspec.Struct, eq=False):
+    """A tool call of a chapter: where in the columns it starts and completes.
+
+    `tool` is its start as known before the stretch; then `start` is -1. `stop` is -1 where it does not complete.
+    `others` tells whether other calls of the run were open when it completed.
+    """
+
+    chapter: "Chapter"
+    call_id: str
+    payload: Any
+    start: int = -1
+    stop: int = -1
+    others: bool = False
+
+
+class Chapter(msgspec.Struct, eq=False):
     """The events of one run within a stretch: those from `first` up to `stop` (exclusive) in its columns.
 
     `story` is None where the run was accepted within the stretch and is not yet entered. Of its events the first
-    `passed` are due to be judged as a `Passage`: all where it `ends`. `places` are those of its operations.
+    `passed` are due to be judged as a `Passage`: all where it `ends`. `high` is the seq before its first; `text` what
+    the run streamed, if it ends here and did. `notice` is its acceptance, once entered, and `alongside` the number of
+    its user's runs then open on the same thread. `places` are those of its operations.
     """
 
     run_id: str
@@ -29,6 +47,12 @@ class Chapter:
     stop: int = 0
     passed: int = 0
     high: int = 0
+    alongside: int = 0
+    notice: Notice | None = None
+    had_tools: bool = False
+    had_thought: bool = False
+    text: str | None = None
+    calls: list[Call] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
     @property
@@ -37,46 +61,38 @@ class Chapter:
         return self.asked.user
 
     @property
+    def tooled(self) -> bool:
+        """Whether the run has called any tool, up to the end of the stretch."""
+        return bool(self.calls) or self.had_tools
+
+    @property
     def script(self) -> list[dict[str, Any]] | None:
         """The script that the model was told to follow, where it was."""
         return self.asked.script
 
 
-@dataclass(slots=True, eq=False)
-class Call:
-    """A tool call of a chapter: where in the columns it starts and completes.
-
-    `tool` is its start as known before the stretch; then `start` is -1. `stop` is -1 where it does not complete.
-    `others` tells whether other calls of the run were open when it completed.
-    """
-
-    chapter: Chapter
-    call_id: str
-    payload: Any
-    start: int = -1
-    stop: int = -1
-    others: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Stretch:
+class Stretch(msgspec.Struct, eq=False):
     """Some consecutive operations, all by the book. `line` is the first one's line in the history.
 
     Of each run of `chapters` it holds: the connection that asked is open, was never paused, and is its user's own; the
     question names nothing of others and plants nothing; the run was accepted once, under a new id; `STARTED` comes
-    first, then each next seq, with new event ids, the same ids, agent and trace throughout, and timestamps that do not go
-    back; `COMPLETED` is its only end. Its frames hold no canary but its own. Each tool call starts once, under an id new
-    in the stretch, and completes at most once, after that.
+    first, then each next seq, with new event ids, the same ids, agent and trace throughout, and timestamps that do not
+    go back; `COMPLETED` is its only end. Its frames hold no canary but its own. Each tool call starts once, under an id
+    new in the stretch, and completes at most once, after that.
 
-    The columns hold the events run by run: `places` where in `ops` each stands, `raws` its line.
+    `accepted` are the runs accepted in it, in order. The columns hold the events run by run: `places` where in `ops`
+    each stands, `raws` its line. `marks` are the ids and canaries that it brings, and whose they are.
     """
 
     line: int
+    start: int
+    stop: int
     ops: list[Any]
     lines: list[bytes]
+    accepted: list[Chapter]
     chapters: list[Chapter]
     milestones: list[int]
-    marks: dict[bytes, str]
+    marks: dict[bytes, str] = field(default_factory=dict)
     places: list[int] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     kinds: list[Kind] = field(default_factory=list)

@@ -1,13 +1,14 @@
 """The survey: tells from typed lines whether a stretch goes by the book. It reads the world and changes nothing."""
 
-from collections.abc import Iterable
+from datetime import UTC
 from itertools import chain
 from operator import lt
 from typing import Any
 
-from conformance import canary
 from conformance.events import Accepted, Kind
-from conformance.express.stretch import Call, Chapter, Stretch
+from conformance.express.columns import join_texts, only_own_canaries, paired
+from conformance.express.speech import Speech
+from conformance.express.stretch import Chapter, Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Credentials
 from conformance.identity import is_placeholder
@@ -19,9 +20,6 @@ _MOST_UNANSWERED = 64
 _LONGEST_PASSAGE = 200
 _ASKS_A_RUN = (Action.START, Action.CONTINUE)
 _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
-_SILENT = (ops.Sent, ops.Pinged)
-_PLAIN = frozenset({Kind.STARTED, Kind.THINKING, Kind.TOOL_STARTED, Kind.TOOL_COMPLETED, Kind.TEXT, Kind.COMPLETED})
-_SECRET = b"secret~of~"
 
 
 class Survey:
@@ -31,27 +29,31 @@ class Survey:
     """
 
     def __init__(
-        self, world: World, lines: list[bytes], typed: list[Any], *, line: int, start: int, stop: int, received: type
+        self, world: World, lines: list[bytes], typed: list[Any], speech: Speech, *, line: int, start: int, stop: int
     ) -> None:
         self._world = world
         self._lines = lines
         self._typed = typed
         self._line = line
         self._start = start
-        self._asked: dict[tuple[int, str], Asked] = {}
+        self._asked: dict[tuple[str, str], Asked] = {}
         self._chapters: dict[str, Chapter] = {}
+        self._opened: list[Chapter] = []
+        self._answered: set[tuple[str, str]] = set()
         self._milestones: list[int] = []
         self._marks: dict[bytes, str] = {}
-        self.stop = self._walk(range(start, stop), received)
+        self.stop = self._walk(range(start, stop), speech)
 
-    def _walk(self, places: range, received: type) -> int:
+    def _walk(self, places: range, speech: Speech) -> int:
         typed, chapters, find = self._typed, self._chapters, self._chapters.get
+        received: Any = speech.received
+        acceptance: Any = speech.acceptance
         for place in places:
             op = typed[place]
             kind = op.__class__
             if kind is received:
                 frame = op.frame
-                if hasattr(frame, "seq"):
+                if frame.__class__ is not acceptance:
                     chapter = find(frame.run_id)
                     if chapter is None:
                         chapter = self._known(frame.run_id)
@@ -67,7 +69,9 @@ class Survey:
                 if not self._asks(op):
                     return place
                 self._milestones.append(place)
-            elif kind not in _SILENT:
+            elif kind is ops.Pinged:
+                self._milestones.append(place)
+            elif kind is not ops.Sent:
                 return place
         return places.stop
 
@@ -78,7 +82,7 @@ class Survey:
             return False
         if op.user != connection.op.user or len(connection.unanswered) > _MOST_UNANSWERED:
             return False
-        if (op.conn, op.request_id) in self._asked or len(self._asked) >= _MOST_ASKED:
+        if (op.user, op.request_id) in self._asked or len(self._asked) >= _MOST_ASKED:
             return False
         if self._world.request_named(op.user, op.request_id) is not None:
             return False
@@ -87,7 +91,7 @@ class Survey:
             if token in self._marks or self._world.marks.get(token) is not None:
                 return False
             self._marks[token] = op.user
-        self._asked[op.conn, op.request_id] = op
+        self._asked[op.user, op.request_id] = op
         return True
 
     def _accepted(self, op: Any, answer: Accepted, raw: bytes) -> bool:
@@ -100,18 +104,25 @@ class Survey:
             return False
         if run_id in self._chapters or is_placeholder(run_id) or world.story_of(run_id) is not None:
             return False
-        for word in (run_id, thread_id):
-            if self._marks.setdefault(word.encode(), asked.user) != asked.user:
+        user = asked.user
+        for word in (run_id.encode(), thread_id.encode()):
+            mark = world.marks.get(word)
+            if self._marks.setdefault(word, user) != user or (mark is not None and mark.user != user):
                 return False
-        self._chapters[run_id] = Chapter(run_id, asked, connection, thread_id, (asked.canary or "\0").encode())
+        if (user, answer.request_id) in self._answered:
+            return False
+        self._answered.add((user, answer.request_id))
+        chapter = Chapter(run_id, asked, connection, thread_id, (asked.canary or "\0").encode())
+        self._chapters[run_id] = chapter
+        self._opened.append(chapter)
         return True
 
     def _question(self, connection: Connection, request_id: str) -> Asked | None:
         """Return the plain question that an acceptance answers."""
         waiting = [r for r in connection.unanswered if r.asked.request_id == request_id]
-        asked = self._asked.get((connection.number, request_id))
+        asked = self._asked.get((connection.op.user or "", request_id))
         if not waiting:
-            return asked
+            return asked if asked is not None and asked.conn == connection.number else None
         request = waiting[0]
         first = self._world.request_named(request.asked.user, request_id)
         plain = request.runs and request.story is None and request.asked.user == connection.op.user
@@ -137,7 +148,14 @@ class Survey:
         if last is None:
             return chapter if story.connection is None and not story.streams and not story.events else None
         stream, first = story.stream, story.first
-        if stream is None or first is None or story.connection is not connection or story.missing or stream.missing:
+        if (
+            stream is None
+            or first is None
+            or story.connection is not connection
+            or story.missing
+            or stream.missing
+            or story.early
+        ):
             return None
         event, began = last.event, first.event
         same = event.user_id == began.user_id and event.agent_name == began.agent_name
@@ -145,6 +163,7 @@ class Survey:
         if not same or event.traceparent != began.traceparent or story.high < 1 or event.timestamp is None:
             return None
         chapter.high = story.high
+        chapter.had_tools, chapter.had_thought = bool(story.tools), story.thought
         return chapter
 
     # -- the columns ------------------------------------------------------------------------------------------------
@@ -153,28 +172,90 @@ class Survey:
         """Return the operations up to `stop` in columns, or None where they are not all by the book."""
         chapters = [chapter for chapter in self._chapters.values() if chapter.places]
         typed, lines = self._typed, self._lines
-        told = Stretch(self._line, typed, lines, chapters, self._milestones, self._marks)
+        told = Stretch(self._line, self._start, self.stop, typed, lines, self._opened, chapters, self._milestones)
+        told.marks = self._marks
         places = told.places = list(chain.from_iterable([chapter.places for chapter in chapters]))
         received = [typed[place] for place in places]
-        told.events = [op.frame for op in received]
-        told.kinds = [event.kind for event in told.events]
-        told.seqs = [event.seq for event in told.events]
-        told.ids = [event.event_id for event in told.events]
-        told.stamps = [event.timestamp for event in told.events]
+        told.events = events = [op.frame for op in received]
+        told.kinds = [event.kind for event in events]
+        told.seqs = [event.seq for event in events]
+        told.ids = [event.event_id for event in events]
+        told.stamps = [event.timestamp for event in events]
         told.ats = [op.at for op in received]
         told.raws = [lines[place] for place in places]
-        plain = self._divided(told, [op.conn for op in received]) and self._continuous(told)
-        return told if plain and self._free(told) and _paired(told) else None
+        plain = self._divided(told) and self._same(told, [op.conn for op in received]) and self._in_time(told)
+        if not plain or not only_own_canaries(told) or not paired(told):
+            return None
+        join_texts(told)
+        return told
 
-    def _divided(self, told: Stretch, conns: list[int]) -> bool:
-        """Give each chapter its part, and tell whether it begins and ends as it should, on its connection."""
+    def _divided(self, told: Stretch) -> bool:
+        """Give each chapter its part of the columns; tell whether each run starts and ends where it should."""
         at = 0
-        kinds, seqs = told.kinds, told.seqs
         for chapter in told.chapters:
             chapter.first = at
             at = chapter.stop = at + len(chapter.places)
-            chapter.ends = kinds[at - 1] is Kind.COMPLETED
-            (told.begun if chapter.begins else told.before_lists).append(chapter)
-            if chapter.ends:
+            if told.kinds[at - 1] is Kind.COMPLETED:
+                chapter.ends = True
                 told.ended.append(chapter)
-        return True
+            if chapter.begins:
+                told.begun.append(chapter)
+                event = told.events[chapter.first]
+                if event.kind is not Kind.STARTED or event.payload.request_id != chapter.asked.request_id:
+                    return False
+                if event.traceparent and not self._own_trace(event.traceparent, chapter.user):
+                    return False
+            pending = len(chapter.story.passage) if chapter.story is not None else 0
+            if pending + len(chapter.places) > _LONGEST_PASSAGE:
+                return False
+        told.begun.sort(key=lambda chapter: chapter.places[0])
+        told.ended.sort(key=lambda chapter: chapter.places[-1])
+        return told.kinds.count(Kind.STARTED) == len(told.begun) and told.kinds.count(Kind.COMPLETED) == len(told.ended)
+
+    def _own_trace(self, traceparent: str, user: str) -> bool:
+        trace = traceparent.split("-")[1:2]
+        mark = self._world.marks.get(trace[0].encode()) if trace else None
+        if not trace or (mark is not None and mark.user != user):
+            return False
+        return self._marks.setdefault(trace[0].encode(), user) == user
+
+    def _same(self, told: Stretch, conns: list[int]) -> bool:
+        """Tell whether each run is numbered without gaps and keeps its ids, its agent, its trace and its connection."""
+        seqs: list[int] = []
+        wanted: list[tuple[int, str, str | None, str | None, str | None]] = []
+        for chapter in told.chapters:
+            story, length = chapter.story, chapter.stop - chapter.first
+            model = story.last.event if story is not None and story.last is not None else told.events[chapter.first]
+            user = self._world.identity_of(chapter.user) if chapter.begins else model.user_id
+            one = (chapter.connection.number, chapter.thread_id, user, model.agent_name, model.traceparent)
+            wanted += [one] * length
+            seqs += range(chapter.high + 1, chapter.high + length + 1)
+            if not chapter.begins and not story.ids.keys().isdisjoint(told.ids[chapter.first : chapter.stop]):  # type: ignore[union-attr]
+                return False
+        if told.seqs != seqs:
+            return False
+        came = [
+            (conn, event.thread_id, event.user_id, event.agent_name, event.traceparent)
+            for conn, event in zip(conns, told.events, strict=True)
+        ]
+        ids = set(told.ids)
+        return came == wanted and len(ids) == len(came) and "" not in ids
+
+    def _in_time(self, told: Stretch) -> bool:
+        """Tell whether no run's timestamps go back, and all are in UTC with a fraction, as the dialect wants them."""
+        stamps = told.stamps
+        back = sum(map(lt, stamps[1:], stamps))
+        for chapter in told.chapters:
+            first = chapter.first
+            if first and stamps[first] < stamps[first - 1]:
+                back -= 1
+            last = chapter.story.last if chapter.story is not None else None
+            if last is not None and stamps[first] < last.event.timestamp:  # type: ignore[operator]
+                return False
+        if back or 0 in [stamp.microsecond for stamp in stamps]:
+            return False
+        return {stamp.tzinfo for stamp in stamps} <= {UTC}
+
+
+def _plain(connection: Connection) -> bool:
+    return not connection.was_paused and connection.op.credentials in _MAY_ENTER

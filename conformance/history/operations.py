@@ -96,11 +96,15 @@ class Connecting(Operation, frozen=True, tag="connecting"):
 
 
 class Connected(Operation, frozen=True, tag="connected"):
-    """The target accepted: HTTP status 101, or the response's status. Header names are in lower case."""
+    """The target accepted: HTTP status 101, or the response's status. Header names are in lower case.
+
+    `body` is what an HTTP response holds, where it is no stream of events (at most 64 KiB).
+    """
 
     conn: int
     status: int = 101
     headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
 
 
 class Refused(Operation, frozen=True, tag="refused"):

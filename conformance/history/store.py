@@ -1,6 +1,6 @@
 """Histories on disk: JSON Lines, the header first. Written and read as a stream, in constant memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -52,6 +52,8 @@ class HistoryReader:
     def __init__(self, lines: IO[bytes], *, name: str) -> None:
         self._lines = lines
         self._name = name
+        self._decode: Callable[[bytes], AnyOperation] = msgspec.json.Decoder(AnyOperation).decode
+        self.last: AnyOperation | None = None
         self.truncated = False
         self.header = self._read_header()
 
@@ -69,12 +71,41 @@ class HistoryReader:
         return header
 
     def __iter__(self) -> Iterator[AnyOperation]:
-        decode = msgspec.json.Decoder(AnyOperation).decode
         for number, line in enumerate(self._lines, start=2):
-            try:
-                yield decode(line)
-            except msgspec.MsgspecError as error:
-                if not line.endswith(b"\n"):
-                    self.truncated = True
-                    return
-                raise UsageError(f"{self._name}:{number}: not an operation of a history: {error}") from error
+            operation = self._whole(line, number)
+            if operation is None:
+                return
+            yield operation
+
+    def blocks(self, size: int = 1 << 17) -> Iterator[tuple[int, list[bytes]]]:
+        """Read on in blocks of about `size` bytes: whole lines without their ends, and the number of the first.
+
+        What follows the last line's end is no such line: it is `last`, where it is an operation nevertheless.
+        """
+        number, rest = 2, b""
+        while chunk := self._lines.read(size):
+            *lines, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
+            if lines:
+                yield number, lines
+                number += len(lines)
+        self.last = self._whole(rest, number) if rest else None
+
+    def _whole(self, line: bytes, number: int) -> AnyOperation | None:
+        """Return what a line says; None where it is the last one, cut off."""
+        try:
+            return self._decode(line)
+        except msgspec.MsgspecError as error:
+            if not line.endswith(b"\n"):
+                self.truncated = True
+                return None
+            raise self._bad(number, error) from error
+
+    def operation(self, line: bytes, number: int) -> AnyOperation:
+        """Return what a whole line says."""
+        try:
+            return self._decode(line)
+        except msgspec.MsgspecError as error:
+            raise self._bad(number, error) from error
+
+    def _bad(self, number: int, error: Exception) -> UsageError:
+        return UsageError(f"{self._name}:{number}: not an operation of a history: {error}")

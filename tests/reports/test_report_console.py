@@ -53,7 +53,7 @@ def test_families_are_a_table_and_what_does_not_apply_one_line() -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("Family"))
     assert lines[start].split() == ["Family", "Pass", "Fail", "Unknown", "N/A", "Exercised"]
     rows = lines[start + 1 : lines.index("", start)]
-    assert [row[:3] for row in rows] == ["EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "SRC", "TST"]
+    assert [row[:3] for row in rows] == ["EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "AGU", "SRC", "TST"]
     assert rows[0].split()[-5:] == ["13", "1", "2", "-", "1,754"]
     assert rows[-1] == "TST  not applicable (6): needs a source tree: agent-conformance audit PATH"
 

@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the kit is, and how it compares."""

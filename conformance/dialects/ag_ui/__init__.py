@@ -1,0 +1,50 @@
+"""AG-UI, the Agent User Interaction Protocol, over server-sent events (https://docs.ag-ui.com). Sans-IO."""
+
+from typing import Any
+
+import msgspec
+
+from conformance.dialects.ag_ui.decoder import AgUiDecoder
+from conformance.dialects.dialect import Decoder
+from conformance.history.operations import Action, Asked
+
+
+class AgUi:
+    """The dialect `ag-ui`: a request is one POST with a `RunAgentInput`, its answer a stream of events."""
+
+    name = "ag-ui"
+    transport = "sse"
+    intrinsic = frozenset({"ag_ui"})
+    implied = frozenset({"threads"})
+
+    def decoder(self) -> Decoder:
+        """Return a decoder for a new stream."""
+        return AgUiDecoder()
+
+    def request(self, asked: Asked, text: str) -> str:
+        """Return the body that asks for a run (AG-UI: sdk/js/core/types, RunAgentInput); the ids are the client's.
+
+        AG-UI can ask for nothing but a run: what else is asked is `text` as it is.
+        """
+        if asked.action not in (Action.START, Action.CONTINUE):
+            return text
+        planted: dict[str, Any] = {**(asked.planted or {})}
+        if asked.impersonates:
+            planted |= {"userId": asked.impersonates, "user_id": asked.impersonates}
+        body = {
+            "threadId": asked.thread_id or f"thread-{asked.request_id}",
+            "runId": asked.request_id,
+            "state": {},
+            "messages": [{"id": f"message-{asked.request_id}", "role": "user", "content": text}],
+            "tools": [],
+            "context": [],
+            "forwardedProps": planted,
+        }
+        return msgspec.json.encode(body).decode()
+
+    def read_url(self, url: str, run_id: str) -> str:
+        """Return the target's URL: AG-UI has none for a single run."""
+        return url
+
+
+DIALECT = AgUi()

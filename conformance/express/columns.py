@@ -1,0 +1,116 @@
+"""What the columns of a stretch tell: whose canaries its frames hold, its tool calls, and what its runs streamed."""
+
+from bisect import bisect_left
+
+from conformance import canary
+from conformance.events import Kind
+from conformance.express.stretch import Call, Chapter, Stretch
+from conformance.identity import is_placeholder
+
+_SECRET = b"secret~of~"
+
+
+def only_own_canaries(told: Stretch) -> bool:
+    """Tell whether there is no canary but the runs' own; settle how far each chapter is due to be judged.
+
+    A frame that holds a canary's rare character otherwise than in its own whole canary is judged at once, and with it
+    what came before it in its run.
+    """
+    raws, ids = told.raws, told.ids
+    odd: list[bytes] = []
+    last = [0] * len(told.chapters)
+    chapters = enumerate(told.chapters)
+    number, stop, own, before, length = -1, 0, b"", 0, 0
+    for at in [at for at, raw in enumerate(raws) if 126 in raw]:
+        while at >= stop:
+            number, chapter = next(chapters)
+            stop, own = chapter.stop, chapter.own_canary
+            before, length = own.find(b"~"), len(own)
+            if chapter.begins and at == chapter.first:
+                return False
+        raw = raws[at]
+        start = raw.find(b"~") - before
+        if raw[start : start + length] == own and raw.find(b"~", start + length) < 0:
+            continue  # its own canary, once: the usual case
+        rest = raw.replace(own, b" ")
+        if 126 in rest:
+            odd.append(rest)
+            last[number] = at + 1
+            if is_placeholder(ids[at]):
+                return False
+    if odd:
+        whole = b"\n".join(odd)
+        if _SECRET in whole or canary.may_be_encoded(whole) or any(canary.find(whole)):
+            return False
+    for chapter, after in zip(told.chapters, last, strict=True):
+        first = chapter.first
+        passed = chapter.stop if chapter.ends else after or first + chapter.begins
+        chapter.passed = passed - first
+        told.passed += range(first, passed)
+        if chapter.passed and chapter.story is not None:
+            told.before += chapter.story.passage
+    return True
+
+
+def paired(told: Stretch) -> bool:
+    """Find the tool calls; tell whether none starts or completes twice, completes unstarted, or outlives its run."""
+    kinds, events = told.kinds, told.events
+    begin, end = Kind.TOOL_STARTED, Kind.TOOL_COMPLETED
+    tools = [at for at, kind in enumerate(kinds) if kind is begin or kind is end]
+    ids = [events[at].payload.tool_call_id for at in tools]
+    high = 0
+    for chapter in told.chapters:
+        low, high = high, bisect_left(tools, chapter.stop, high)
+        if low == high and (chapter.story is None or not chapter.story.open_tools):
+            continue
+        mine = tools[low:high]
+        in_turn = chapter.story is None or not chapter.story.tools
+        if in_turn and ids[low:high:2] == ids[low + 1 : high : 2] and [kinds[at] for at in mine[::2]].count(end) == 0:
+            pairs = zip(ids[low:high:2], mine[::2], mine[1::2], strict=True)
+            chapter.calls = [Call(chapter, one, events[start].payload, start, stop) for one, start, stop in pairs]
+            if [kinds[at] for at in mine[1::2]].count(begin):
+                return False
+        elif not _paired_anyhow(told, chapter, mine):
+            return False
+        told.calls += chapter.calls
+    return len({call.call_id for call in told.calls}) == len(told.calls)
+
+
+def _paired_anyhow(told: Stretch, chapter: Chapter, tools: list[int]) -> bool:
+    """Find the calls of a chapter with several at once, or with some under way before or after it."""
+    known = chapter.story.tools if chapter.story is not None else {}
+    running = chapter.story.open_tools if chapter.story is not None else 0
+    opened: dict[str, Call] = {}
+    for at in tools:
+        payload = told.events[at].payload
+        call_id = payload.tool_call_id
+        if told.kinds[at] is Kind.TOOL_STARTED:
+            if call_id in opened or call_id in known:
+                return False
+            opened[call_id] = Call(chapter, call_id, payload, at)
+            running += 1
+            continue
+        call = opened.get(call_id)
+        if call is None:
+            tool = known.get(call_id)
+            if tool is None or tool.completed is not None:
+                return False
+            call = opened[call_id] = Call(chapter, call_id, tool.started.event.payload)
+        if call.stop >= 0:
+            return False
+        call.stop = at
+        call.others = running > 1
+        running -= 1
+    chapter.calls = list(opened.values())
+    return not (chapter.ends and running)
+
+
+def join_texts(told: Stretch) -> None:
+    """Put together what the runs that end have streamed."""
+    events, kinds, text = told.events, told.kinds, Kind.TEXT
+    for chapter in told.ended:
+        streamed = range(chapter.first, chapter.stop)
+        parts = [events[at].payload.text for at in streamed if kinds[at] is text]
+        if chapter.story is not None and chapter.story.text:
+            parts[:0] = [seen.event.payload.text or "" for seen in chapter.story.text]
+        chapter.text = "".join(parts) if parts else None

@@ -1,0 +1,179 @@
+"""The lane itself: takes blocks of lines, enters what goes by the book in bulk, and feeds the judge all else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from conformance.checks.check import Check
+from conformance.events import Kind
+from conformance.express.speech import Speech, speech_of
+from conformance.express.stretch import Chapter, Stretch
+from conformance.express.survey import Survey
+from conformance.history.operations import Asked, Operation, Pinged, Received
+from conformance.judge import Judge
+from conformance.story import Sighting, Stream, Tool
+
+_SHORTEST = 24
+_READ = msgspec.json.Decoder(Received).decode
+
+
+class Lane:
+    """Feeds a judge with blocks of a history's lines; `decode` reads one line as an operation, given its number."""
+
+    def __init__(self, judge: Judge, decode: Callable[[bytes, int], Operation]) -> None:
+        self._judge = judge
+        self._world = judge.world
+        self._decode = decode
+        known = all(type(check).screen is not Check.screen for check in judge.checks)
+        self._speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
+
+    def feed(self, lines: list[bytes], line: int) -> None:
+        """Take in whole lines; `line` is the number of the first."""
+        speech = self._speech
+        if speech is None:
+            self._one_by_one(lines, line, 0, len(lines))
+            return
+        self._take(speech, lines, speech.read(lines), line, 0, len(lines))
+
+    def _take(self, speech: Speech, lines: list[bytes], typed: list[Any], line: int, at: int, end: int) -> None:
+        """Take in the lines from `at` up to `end`, stretch by stretch."""
+        while at < end:
+            survey = Survey(self._world, lines, typed, speech, line=line, start=at, stop=end)
+            stop = survey.stop
+            if stop - at < _SHORTEST:
+                self._one_by_one(lines, line, at, stop)
+            elif not self._express(survey):
+                # one remarkable event is no reason to look at all of them
+                middle = (at + stop) // 2
+                self._take(speech, lines, typed, line, at, middle)
+                self._take(speech, lines, typed, line, middle, stop)
+            if stop < end:
+                self._one_by_one(lines, line, stop, stop + 1)
+            at = stop + 1
+
+    def _express(self, survey: Survey) -> bool:
+        """Take in what was surveyed, if no check can find anything in it; tell whether that is done."""
+        checks = self._judge.checks
+        try:
+            stretch = survey.stretch()
+            if stretch is None or not all(check.screen(stretch) for check in checks):
+                return False
+        except Exception:  # what a check cannot even look at is one by one its crash, and told as such
+            return False
+        self._enter(stretch)
+        for check in checks:
+            check.tally(stretch)
+        for call in stretch.calls:
+            call.chapter.calls.clear()  # so that no cycle keeps them
+        return True
+
+    def _one_by_one(self, lines: list[bytes], line: int, at: int, stop: int) -> None:
+        for place in range(at, stop):
+            self._judge.feed(self._decode(lines[place], line + place))
+
+    # -- entering a stretch -----------------------------------------------------------------------------------------
+
+    def _enter(self, told: Stretch) -> None:
+        """Bring the world to where it is after the stretch."""
+        world, judge = self._world, self._judge
+        operations = judge.operations + told.stop - told.start
+        begins = {chapter.places[0]: chapter for chapter in told.begun}
+        ends = {chapter.places[-1]: chapter for chapter in told.ended}
+        opened = iter(told.accepted)
+        for place in sorted([*told.milestones, *begins, *ends]):
+            op = told.ops[place]
+            world.line, world.now = told.line + place, op.at
+            if place in begins:
+                self._begin(told, begins[place])
+            elif place in ends:
+                self._tell(told, ends[place])
+                self._end(told, ends[place])
+            elif op.__class__ is Asked:
+                world.enter(op)
+            elif op.__class__ is Pinged:
+                world.line -= 1
+                judge.feed(op)
+            else:
+                self._accept(told, next(opened), place)
+        for chapter in told.chapters:
+            if not chapter.ends:
+                self._tell(told, chapter)
+                self._pause(told, chapter)
+        world.line = told.line + told.stop - 1
+        world.now = told.ops[told.stop - 1].at
+        world.events += len(told.events)
+        world.frames += len(told.events)
+        judge.operations = operations
+
+    def _accept(self, told: Stretch, chapter: Chapter, place: int) -> None:
+        """Enter the acceptance of a run."""
+        world, connection = self._world, chapter.connection
+        world.frames += 1
+        connection.received += 1
+        answer = told.ops[place].frame.payload
+        chapter.notice = world.notice(connection, _READ(told.lines[place]), answer)
+        chapter.story = story = world.stories[chapter.run_id]
+        mine = world.open_of[chapter.user]
+        if len(mine) > 1:
+            chapter.alongside = [other.thread_id for other in mine if other is not story].count(chapter.thread_id)
+
+    def _begin(self, told: Stretch, chapter: Chapter) -> None:
+        """Enter a run's first event."""
+        story = chapter.story
+        assert story is not None
+        connection = story.connection = chapter.connection
+        story.stream = story.streams[connection.number] = Stream()
+        self._see(told, chapter, [chapter.first])
+        self._world.begin(story, told.sightings[chapter.first])
+
+    def _tell(self, told: Stretch, chapter: Chapter) -> None:
+        """Enter what the events of a run say, all at once."""
+        story, first, stop = chapter.story, chapter.first, chapter.stop
+        assert story is not None
+        assert story.stream is not None
+        chapter.connection.received += stop - first
+        story.events += stop - first
+        story.stream.events += stop - first
+        story.high = story.stream.high = chapter.high + stop - first
+        story.ids.update(zip(told.ids[first:stop], told.seqs[first:stop], strict=True))
+        story.thought = story.thought or Kind.THINKING in told.kinds[first:stop]
+        needed = [stop - 1] if chapter.ends else list(range(first, stop))
+        for call in chapter.calls:
+            needed += [at for at in (call.start, call.stop) if at >= 0]
+        self._see(told, chapter, needed)
+        seen = told.sightings
+        story.last = seen[stop - 1]
+        for call in chapter.calls:
+            if call.start >= 0:
+                story.tools[call.call_id] = Tool(seen[call.start], seen[call.stop] if call.stop >= 0 else None)
+                story.open_tools += call.stop < 0
+            else:
+                story.tools[call.call_id].completed = seen[call.stop]
+                story.open_tools -= 1
+
+    def _end(self, told: Stretch, chapter: Chapter) -> None:
+        """Enter the end of a run. What it streamed is judged, and needed no more."""
+        story = chapter.story
+        assert story is not None
+        story.passage, story.text = [], []
+        self._world.end(story, told.sightings[chapter.stop - 1])
+
+    def _pause(self, told: Stretch, chapter: Chapter) -> None:
+        """Leave a run under way as the judge does: with what was not yet judged."""
+        story = chapter.story
+        assert story is not None
+        seen, text = [told.sightings[at] for at in range(chapter.first, chapter.stop)], Kind.TEXT
+        story.text += [sighting for sighting in seen if sighting.event.kind is text]
+        story.passage = seen[chapter.passed :] if chapter.passed else story.passage + seen
+
+    def _see(self, told: Stretch, chapter: Chapter, needed: list[int]) -> None:
+        """Make the sightings of these events, as evidence and for runs under way."""
+        story, connection = chapter.story, chapter.connection
+        assert story is not None
+        assert story.stream is not None
+        line, places, raws, events, stream = told.line, told.places, told.raws, told.events, story.stream
+        for at in needed:
+            if at not in told.sightings:
+                seen = Sighting(line + places[at], _READ(raws[at]), events[at], connection, story, stream)
+                told.sightings[at] = seen

@@ -1,0 +1,86 @@
+"""Faults of isolation: what belongs to one user, or to each, and is shared by all."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impl.connection import Connection
+from reference_impl.context import RunId, ThreadId, UserId
+from reference_impl.emitter import UserEventEmitter
+from reference_impl.events import Event, EventType
+from reference_impl.faulty.fault import fault
+from reference_impl.journal import Journal
+from reference_impl.registry import AgentExecutionRegistry
+from reference_impl.run import AcceptOutcome, NewRun
+from reference_impl.websocket_manager import WebSocketManager
+
+
+@fault(
+    "cross-user-leak",
+    "All runs gather their answer in one buffer: with two at once, one user's answer holds the other's text.",
+    stands_for="One agent object for all users, made at start, that keeps the answer so far on itself.",
+    breaks=("ISO-01", "ISO-10", "EVT-15"),
+)
+class CrossUserLeak(UserEventEmitter):
+    """One of many who write into the same buffer."""
+
+    answer: ClassVar[list[str]] = []
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event; a completion carries what is in the buffer."""
+        if type is EventType.AGENT_STARTED:
+            self.answer.clear()
+        elif type is EventType.MESSAGE_CHUNK:
+            self.answer.append(payload["text"])
+        elif type is EventType.AGENT_COMPLETED:
+            payload = {**payload, "final_response": "".join(self.answer)}
+        return super().encode(type, payload)
+
+
+@fault(
+    "broadcast",
+    "Every event goes to every connection, whoever's it is.",
+    stands_for="A broadcast helper used as the way to send, with the filter by user left to the client.",
+    breaks=("ISO-01", "ISO-02", "ISO-03", "ISO-10"),
+)
+class Broadcast(WebSocketManager):
+    """Tells everybody everything."""
+
+    def recipients(self, event: Event) -> list[Connection]:
+        """All connections."""
+        return list(self)
+
+
+@fault(
+    "thread-without-user",
+    "A thread is looked up by its id alone: who names another user's thread gets into it.",
+    stands_for="A cache or query keyed by thread_id, since thread ids are unique anyway.",
+    breaks=("ISO-01", "ISO-07"),
+)
+class ThreadWithoutUser(Journal):
+    """Asks which thread, not whose."""
+
+    async def accept(self, run: NewRun, *, may_insert: bool, thread_must_exist: bool) -> tuple[AcceptOutcome, NewRun]:
+        """Record an accepted run, on any thread."""
+        return await super().accept(run, may_insert=may_insert, thread_must_exist=False)
+
+    async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
+        """(message, answer) of the runs of anybody on the thread before `run_id`, newest first."""
+        sql = (
+            "SELECT message, coalesce(answer, '') FROM runs WHERE thread_id = ?"
+            " AND number < (SELECT number FROM runs WHERE run_id = ?) ORDER BY number DESC LIMIT 100"
+        )
+        return await self._read(lambda connection: connection.execute(sql, (thread_id, run_id)).fetchall())
+
+
+@fault(
+    "shared-run-limit",
+    "The limit of open runs is that of the process: one user who uses it up locks all others out.",
+    stands_for="A semaphore or counter for the whole process where one for each user is meant.",
+    breaks=("ISO-12",),
+)
+class SharedRunLimit(AgentExecutionRegistry):
+    """Counts everybody's runs against each."""
+
+    def open_runs(self, user_id: UserId | None = None) -> int:
+        """How many runs are live, of all users."""
+        return super().open_runs()
