@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from conformance.client import Wire
 from conformance.dialects import named
 from conformance.errors import TargetUnreachable, UsageError
 from conformance.history import operations as ops
-from conformance.history.operations import FORMAT, Header
+from conformance.history.operations import FORMAT, Header, Operation
 from conformance.history.recorder import Clock, Recorder
 from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
@@ -122,9 +122,12 @@ def authentication(target: Target, environment: dict[str, str]) -> Auth:
 
 
 @asynccontextmanager
-async def running(target: Target, out: Path) -> AsyncIterator[tuple[str, Auth]]:
-    """Start the target if that is the kit's task; give its URL and how to authenticate. Stop it afterwards."""
-    environment: dict[str, str] = {}
+async def running(target: Target, out: Path, variables: Mapping[str, str]) -> AsyncIterator[tuple[str, Auth]]:
+    """Start the target if that is the kit's task; give its URL and how to authenticate. Stop it afterwards.
+
+    `variables` are for the environment of a target that is started.
+    """
+    environment = dict(variables)
     auth = authentication(target, environment)
     table = target.target
     url = table.url or ""
@@ -151,6 +154,44 @@ async def running(target: Target, out: Path) -> AsyncIterator[tuple[str, Auth]]:
 def _serve_app(app: str | None, port: str) -> list[str]:
     assert app is not None
     return [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", port, "--log-level", "warning"]
+
+
+class _Testimony:
+    """What the witness records: kept until there is a history, passed on to it, and dropped when that is closed."""
+
+    def __init__(self) -> None:
+        self._kept: list[Operation] = []
+        self._pass_on: Callable[[Operation], object] = self._kept.append
+        self._redact: Callable[[str], str] = str
+
+    def record(self, operation: Operation) -> None:
+        self._pass_on(operation)
+
+    def redact(self, text: str) -> str:
+        return self._redact(text)
+
+    def begin(self, recorder: Recorder) -> None:
+        self._pass_on, self._redact = recorder.record, recorder.redact_text
+        for operation in self._kept:
+            recorder.record(operation)
+
+    def end(self) -> None:
+        self._pass_on = str
+
+
+@asynccontextmanager
+async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> AsyncIterator[dict[str, str]]:
+    """Serve what the target is to use of the witness; give the variables that tell it where."""
+    table = target.witness
+    if not table.model and not table.tools:
+        yield {}
+        return
+    from conformance.witness.serve import witness
+
+    async with witness(
+        testimony.record, clock, model=table.model, tools=table.tools, port=table.port, redact=testimony.redact
+    ) as site:
+        yield site.environment
 
 
 @dataclass
@@ -182,8 +223,10 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
     scenarios = chosen(options.only, catalogue)
     dialect = named(target.target.dialect)
     async with AsyncExitStack() as stack:
-        url, auth = await stack.enter_async_context(running(target, options.out))
         clock = Clock()
+        testimony = _Testimony()
+        variables = await stack.enter_async_context(_witnessed(target, clock, testimony))
+        url, auth = await stack.enter_async_context(running(target, options.out, variables))
         launched = bool(target.target.command or target.target.app)
         host = urlsplit(url).hostname or ""
         bounds = target.bounds
@@ -197,7 +240,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
             seed=options.seed,
             profile=options.profile.value,
             capabilities=target.target.capabilities,
-            granted=tuple(sorted(auth.granted | ({"managed"} if launched else set()))),
+            granted=tuple(sorted(auth.granted | _granted(launched=launched, witnessed=bool(variables)))),
             bounds=bounds,
             same_clock=bounds.same_clock if bounds.same_clock is not None else host in _LOOPBACK,
             repeat=options.repeat,
@@ -206,6 +249,8 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
         recorder = Recorder(clock, [writer, judge.feed])
+        testimony.begin(recorder)
+        stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
         lateness = _Lateness(recorder)
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
         play = _Play(wire, judge, options, scenarios, watcher, writer)
@@ -216,6 +261,10 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
                 raise TargetUnreachable(play.gone)
             warnings = [*warnings, play.gone]
         return judge.verdict(only=options.only, warnings=warnings)
+
+
+def _granted(*, launched: bool, witnessed: bool) -> set[str]:
+    return {name for name, given in (("managed", launched), ("witness", witnessed)) if given}
 
 
 class _Play:

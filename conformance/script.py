@@ -55,9 +55,14 @@ def hangs(script: Script) -> bool:
 
 def takes_ms(script: Script) -> float:
     """Return how long the script takes at least, in ms."""
-    total = 0.0
+    total = pace = 0.0
     for step in script:
         total += step.get("stall_ms", 0)
+        if step.keys() == {"slow_ms"}:
+            pace = step["slow_ms"]
+        # A text comes word by word, a tool's arguments in four pieces.
+        pieces = len(str(step.get("think", step.get("say", ""))).split()) + 4 * sum(1 for _ in calls([step]))
+        total += float(step.get("slow_ms", pace)) * pieces
         if "tool" in step:
             total += step["args"].get("ms", 0)
         elif "parallel" in step:

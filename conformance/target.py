@@ -63,10 +63,14 @@ class AuthTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WitnessTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[witness]`: which of the kit's own parts the target is wired to."""
+    """`[witness]`: which of the kit's own parts the target is wired to.
+
+    `port` is where they listen; 0 is a free port, which only a target that the kit starts can be told of.
+    """
 
     model: bool = False
     tools: bool = False
+    port: int = 0
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +118,8 @@ def check(target: Target, path: str) -> None:
     needs = {"jwt-hs256": "secret_env", "tokens": "tokens", "command": "command"}.get(auth.scheme)
     if needs is not None and getattr(auth, needs) is None:
         raise UsageError(f'{path}: [auth] {needs}: expected with scheme = "{auth.scheme}", found none')
+    if (target.witness.model or target.witness.tools) and not (table.command or table.app or target.witness.port):
+        raise UsageError(f"{path}: [witness] port: expected for a target that the kit does not start, found none")
     for name in target.say:
         _known(name, BEHAVIOURS, f"{path}: [say] {name}: not a behaviour")
     for name in table.capabilities or ():

@@ -435,8 +435,8 @@ class World:
             story.thought = True
         elif kind is Kind.TOOL_STARTED:
             self._tool_started(story, sighting)
-        elif kind is Kind.TOOL_COMPLETED:
-            self._tool_completed(story, sighting)
+        elif kind is Kind.TOOL_COMPLETED or (kind is Kind.TOOL_DEFERRED and story.script is None):
+            self._tool_completed(story, sighting)  # a tool of the kit's script is the target's to run: never deferred
         elif event.terminal and story.terminal is None:
             self.end(story, sighting)
 

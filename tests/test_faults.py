@@ -21,11 +21,7 @@ FAULTS = sorted(all_faults(), key=lambda fault: sorted(fault.breaks, reverse=Tru
 PAIRS = [FAULTS[start : start + 2] for start in range(0, len(FAULTS), 2)]
 IMPATIENT = Bounds(patience_ms=1000, stop_ms=1000)
 NOT_SEEN_YET: Mapping[str, frozenset[str]] = {
-    "broadcast": frozenset({"ISO-02"}),  # the ids in other users' runs are not searched for
-    "counted-tool-call-ids": frozenset({"IDN-09"}),  # no scenario with tools in two runs of a thread exercises IDN-09
     "missing-tool-start": frozenset({"EVT-05"}),  # only completions are missed, not starts
-    "silent-drop": frozenset({"DLV-01", "DLV-06"}),  # what is sent to the slow reader fits into the socket's buffer
-    "user-in-payload-trusted": frozenset({"ISO-02"}),  # as for broadcast
 }
 """What the kit does not see yet of a fault, by its name. Take out what it has learned to see."""
 

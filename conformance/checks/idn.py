@@ -441,6 +441,8 @@ class Entropy(Unconcerned):
     def started(self, seen: Sighting) -> None:
         """Collect run ids."""
         run_id = seen.event.run_id
+        if run_id == seen.event.payload.request_id:
+            return  # the client chose it
         if run_id and seen.story.first is None and not is_placeholder(run_id) and len(self._ids) < _SAMPLES:
             self._ids.setdefault(run_id, seen)
 

@@ -14,6 +14,7 @@ _COMMANDS = {
     "verify": "Drive a target and judge it.",
     "check": "Judge recordings: histories of the kit, or frames as JSON Lines.",
     "serve": "Run the reference engine, or one of its faulty variants.",
+    "witness": "Run the model and tool witness alone, for a target started by hand.",
     "init": "Probe an endpoint and write a commented target.toml.",
     "requirements": "List the catalogue, or explain one requirement.",
 }
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Errors go to stderr in one or a few plain sentences."""
     try:
-        code = cli.main(arguments, prog_name="agent-conformance", standalone_mode=False)
+        code = cli.main(arguments, prog_name="agent-conformance", standalone_mode=False, obj=arguments)
     except click.ClickException as error:
         error.show()
         return _USAGE

@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import shlex
 import signal
-import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,7 +77,8 @@ def command(
 def _repeat(seed: int) -> str:
     """Return the command that repeats this one: the same arguments, with the seed, without output options."""
     words: list[str] = []
-    arguments = iter(sys.argv[1:])
+    given: list[str] = click.get_current_context().obj
+    arguments = iter(given)
     for word in arguments:
         if word in ("--seed", "--out"):
             next(arguments, None)

@@ -63,4 +63,9 @@ async def impersonation(stage: Stage) -> None:
 async def foreign_origin(stage: Stage) -> None:
     """Connect with the Origin header of a page that has no business here."""
     client = stage.client(stage.user())
-    await client.open(origin=f"https://origin-{stage.wire.random.getrandbits(32):08x}.example")
+    if await client.open(origin=f"https://origin-{stage.wire.random.getrandbits(32):08x}.example"):
+        await client.wait(
+            lambda: client.closed is not None or client.received > 0,
+            Awaited.REFUSAL,
+            patience_ms=stage.wire.patience_ms / 2,
+        )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from conformance.witness.calls import EmittedCall
+from conformance.history.operations import EmittedCall
 from conformance.witness.pieces import fragments, words
 from conformance.witness.plan import ToolCall
 from conformance.witness.request import ModelRequest

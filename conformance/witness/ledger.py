@@ -6,17 +6,17 @@ from typing import Any, Protocol
 
 import msgspec
 
-from conformance.history.operations import Operation
-from conformance.witness.caller import Caller
-from conformance.witness.calls import (
+from conformance.history.operations import (
     CallEnd,
     EmittedCall,
     ModelCallBegan,
     ModelCallEnded,
+    Operation,
     SeenText,
     ToolCallBegan,
     ToolCallEnded,
 )
+from conformance.witness.caller import Caller
 from conformance.witness.request import Endpoint, ModelRequest
 from conformance.witness.script_text import canary_of
 from conformance.witness.writer import Emitted

@@ -4,8 +4,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from conformance.history.operations import Operation
-from conformance.witness.calls import CallEnd, ModelCallBegan, ModelCallEnded, ToolCallBegan, ToolCallEnded
+from conformance.history.operations import (
+    CallEnd,
+    ModelCallBegan,
+    ModelCallEnded,
+    Operation,
+    ToolCallBegan,
+    ToolCallEnded,
+)
 
 _WIDTH = 160
 _ENDS = {

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from conformance.history.operations import CallEnd
 from conformance.recent import Recent
-from conformance.witness.calls import CallEnd
 from conformance.witness.chat import ChatWriter
 from conformance.witness.conversation import Item, of_responses
 from conformance.witness.gate import ClientGone, while_there

@@ -70,7 +70,7 @@ async def witness(
 ) -> AsyncIterator[Witness]:
     """Serve the model witness, the tool witness or both on one port; port 0 takes a free one.
 
-    `record` is given each operation (see `conformance.witness.calls`), with the time by `clock` in µs; `redact`
+    `record` is given each operation (see `conformance.history.operations`), with the time by `clock` in µs; `redact`
     replaces secrets in it. On leaving, what is under way is ended, and recorded as such. Raises `UsageError` where it
     cannot listen there.
     """

@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive
 
 from conformance import __version__
+from conformance.history.operations import CallEnd
 from conformance.witness.caller import Caller, caller
-from conformance.witness.calls import CallEnd
 from conformance.witness.gate import ClientGone, while_there
 from conformance.witness.ledger import Ledger
 from conformance.witness.toolbox import TOOLS, Toolbox, ToolFailed

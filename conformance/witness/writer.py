@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from conformance.witness.calls import EmittedCall
+from conformance.history.operations import EmittedCall
 from conformance.witness.conversation import Item
 from conformance.witness.pieces import tokens
 from conformance.witness.plan import ToolCall

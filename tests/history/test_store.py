@@ -29,6 +29,10 @@ EVERY_OPERATION: list[Operation] = [
     ops.GaveUp(10, 1, ops.Awaited.TERMINAL, 5000, 1, "r", True),
     ops.Reading(11, 1, True),
     ops.Lagged(12, 71.5),
+    ops.ModelCallBegan(12, 1, "responses", "m", True, (ops.SeenText("user", "hello"),), 0, "cnry~", ("echo",), "u"),
+    ops.ModelCallEnded(12, 1, ops.CallEnd.FAILED, (0,), ("t",), "x", (ops.EmittedCall("c", "echo", "{"),), 500, "e"),
+    ops.ToolCallBegan(12, 2, "echo", {"text": "A"}, "mcp", "u", "r", "t", "c"),
+    ops.ToolCallEnded(12, 2, ops.CallEnd.COMPLETED, "A"),
     ops.Closed(13, 1, ClosedBy.TARGET, 1008, "why"),
     ops.ScenarioEnded(14, "golden-path", "cut short"),
 ]

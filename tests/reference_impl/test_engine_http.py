@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from engine_harness import check_story, engine, say, script, tool
+
+from tests.reference_impl.engine_harness import check_story, engine, say, script, tool
 
 
 def sse_events(text: str) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from engine_harness import SECRET, check_story, engine, script, tool
 
 from reference_impl.app import Parts
 from reference_impl.connection import Connection, Transport
@@ -17,6 +16,7 @@ from reference_impl.journal import Journal
 from reference_impl.model import pieces_of
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.settings import Settings
+from tests.reference_impl.engine_harness import SECRET, check_story, engine, script, tool
 
 
 def context(**ids: object) -> UserExecutionContext:

@@ -4,9 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from engine_harness import Client, check_story, process, say, script, spawn, tool, types
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from tests.reference_impl.engine_harness import Client, check_story, process, say, script, spawn, tool, types
 
 
 async def test_every_accepted_run_has_its_end_after_kill_9(tmp_path: Path) -> None:

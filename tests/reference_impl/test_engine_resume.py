@@ -4,12 +4,12 @@ import asyncio
 import itertools
 
 import pytest
-from engine_harness import TERMINAL, Client, check_story, engine, say, script, tool, types
 
 from reference_impl.app import Parts
 from reference_impl.events import Event
 from reference_impl.journal import Journal
 from reference_impl.run import StoredRun
+from tests.reference_impl.engine_harness import TERMINAL, Client, check_story, engine, say, script, tool, types
 
 STREAM = script(*[step for n in range(30) for step in (say(f"{n} "), tool("sleep", ms=1, text=f"{n}"))])
 

@@ -5,7 +5,8 @@ import time
 from uuid import UUID, uuid4
 
 import pytest
-from engine_harness import PATIENCE_S, check_story, engine, say, script, tool, types
+
+from tests.reference_impl.engine_harness import PATIENCE_S, check_story, engine, say, script, tool, types
 
 
 async def test_plain_message_is_thought_about_and_repeated() -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import jwt
 import pytest
-from engine_harness import (
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.reference_impl.engine_harness import (
     SECRET,
     Address,
     Client,
@@ -22,8 +25,6 @@ from engine_harness import (
     tool,
     types,
 )
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
 
 
 async def refusal(target: Address, **options: object) -> InvalidStatus:
@@ -54,7 +55,7 @@ async def test_connection_established_is_as_the_protocol_says() -> None:
 def forged(**claims: object) -> dict[str, str]:
     secret = str(claims.pop("secret", SECRET))
     algorithm = claims.pop("algorithm", "HS256")
-    encoded = jwt.encode(claims, None if algorithm == "none" else secret, algorithm=str(algorithm))
+    encoded = jwt.encode(claims, "" if algorithm == "none" else secret, algorithm=str(algorithm))
     return {"Authorization": f"Bearer {encoded}"}
 
 

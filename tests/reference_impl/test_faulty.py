@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from engine_harness import process, spawn
 
 from conformance import catalogue
 from reference_impl.app import Parts
@@ -11,6 +10,7 @@ from reference_impl.emitter import UserEventEmitter
 from reference_impl.faulty import all_faults, named
 from reference_impl.faulty.fault import Fault, UnknownFault, fault, part_of
 from reference_impl.journal import Journal
+from tests.reference_impl.engine_harness import process, spawn
 
 FAULTS = all_faults()
 

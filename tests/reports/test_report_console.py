@@ -2,11 +2,11 @@ import re
 
 import msgspec
 import pytest
-from report_verdicts import LONG, hostile, passing, sample
 from rich.cells import cell_len
 
 from conformance.verdict import Verdict
 from reports.console import render
+from tests.reports.report_verdicts import LONG, hostile, passing, sample
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 VERDICTS = [

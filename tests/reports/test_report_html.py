@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
-from report_verdicts import HOSTILE, LONG, SCRIPT, VIOLATED, hostile, passing, sample
 
 from conformance.verdict import Outcome, Verdict
 from reports.html import render
 from reports.visible import visible
+from tests.reports.report_verdicts import HOSTILE, LONG, SCRIPT, VIOLATED, hostile, passing, sample
 
 VOID = {"meta", "input", "br", "img", "link", "hr"}
 VERDICTS = [

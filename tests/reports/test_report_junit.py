@@ -2,12 +2,12 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from report_verdicts import HOSTILE, LONG, VIOLATED, hostile, passing, sample
 
 from conformance.catalogue import Level
 from conformance.verdict import Outcome, Verdict
 from reports.junit import render
 from reports.visible import visible
+from tests.reports.report_verdicts import HOSTILE, LONG, VIOLATED, hostile, passing, sample
 
 VERDICTS = [
     pytest.param(sample(), id="sample"),

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from report_verdicts import HOSTILE, LONG, hostile, passing, sample
 
 from conformance.verdict import Verdict
 from reports.markdown import render
 from reports.visible import visible
+from tests.reports.report_verdicts import HOSTILE, LONG, hostile, passing, sample
 
 CELL = re.compile(r"(?<!\\)(?:\\\\)*\|")
 VERDICTS = [

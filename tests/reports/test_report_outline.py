@@ -1,8 +1,7 @@
-from report_verdicts import sample, whole
-
 from conformance.catalogue import Level, load
 from conformance.verdict import Finding, Outcome, RequirementVerdict
 from reports.outline import ORDER, by_reason, families, rationale, setting, violated
+from tests.reports.report_verdicts import sample, whole
 
 
 def test_every_family_of_the_catalogue_has_its_place() -> None:

@@ -2,11 +2,11 @@ import math
 
 import msgspec
 import pytest
-from report_verdicts import passing, sample, whole
 
 from conformance.catalogue import Level
 from conformance.verdict import Measurement, Outcome, RequirementVerdict, Witness
 from reports.phrases import caption, duration, environment, measured, narrowed, occurrences, why
+from tests.reports.report_verdicts import passing, sample, whole
 
 
 def test_reasons_for_a_failure_name_what_is_violated() -> None:

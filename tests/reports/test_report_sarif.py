@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
-from report_verdicts import LONG, REPEAT, hostile, passing, sample
 
 from conformance.verdict import Verdict
 from reports.sarif import log, render
+from tests.reports.report_verdicts import LONG, REPEAT, hostile, passing, sample
 
 VERDICTS = [
     pytest.param(sample(), id="sample"),

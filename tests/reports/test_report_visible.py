@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from report_verdicts import HOSTILE, LONG
 
 from reports.visible import block, longest_run, one_line, pretty, visible
+from tests.reports.report_verdicts import HOSTILE, LONG
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from report_verdicts import hostile, passing, sample
 
 from conformance.verdict import Verdict
 from reports.writer import write_all
+from tests.reports.report_verdicts import hostile, passing, sample
 
 NAMES = ["verdict.json", "report.html", "report.md", "junit.xml", "results.sarif"]
 

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import httpx
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-from conformance.history.operations import Operation
+from conformance.history.operations import ModelCallBegan, ModelCallEnded, Operation, ToolCallBegan, ToolCallEnded
 from conformance.history.recorder import Clock
-from conformance.witness.calls import ModelCallBegan, ModelCallEnded, ToolCallBegan, ToolCallEnded
 from conformance.witness.serve import Witness, witness
 
 O = TypeVar("O", bound=Operation)  # noqa: E741

@@ -8,7 +8,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionToolParam
 
-from conformance.witness.calls import CallEnd, ModelCallBegan, ModelCallEnded
+from conformance.history.operations import CallEnd, ModelCallBegan, ModelCallEnded
 from tests.witness.harness import CANARY, ECHO, Step, parallel, say, script, serving, sse, think, tool
 
 TOOLS: list[ChatCompletionToolParam] = [

@@ -8,7 +8,7 @@ import pytest
 from openai.types.responses import FunctionToolParam, Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from conformance.witness.calls import CallEnd, ModelCallEnded
+from conformance.history.operations import CallEnd, ModelCallEnded
 from tests.witness.harness import CANARY, ECHO, Step, parallel, say, script, serving, sse, think, tool
 
 TOOLS: list[FunctionToolParam] = [

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from conformance.errors import UsageError
-from conformance.history.operations import Operation
-from conformance.witness.calls import (
+from conformance.history.operations import (
     CallEnd,
     ModelCallBegan,
     ModelCallEnded,
+    Operation,
     SeenText,
     ToolCallBegan,
     ToolCallEnded,

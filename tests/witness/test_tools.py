@@ -11,7 +11,7 @@ from mcp import Client, ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
 
-from conformance.witness.calls import CallEnd, ToolCallBegan, ToolCallEnded
+from conformance.history.operations import CallEnd, ToolCallBegan, ToolCallEnded
 from tests.witness.harness import CANARY, Site, serving
 
 NAMES = ["echo", "sleep", "fail", "hang", "remember", "recall"]

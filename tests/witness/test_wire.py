@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.witness.calls import CallEnd, ModelCallBegan, ModelCallEnded
+from conformance.history.operations import CallEnd, ModelCallBegan, ModelCallEnded
 from tests.witness.harness import CANARY, parallel, say, script, serving, sse, think, tool
 
 CHAT = "/v1/chat/completions"
