@@ -57,7 +57,10 @@ class Stream(msgspec.Struct, eq=False):
 
 
 class Connection(msgspec.Struct, eq=False):
-    """One connection of the kit's: a WebSocket, or one HTTP exchange. `ready_at` (µs) is when it was greeted."""
+    """One connection of the kit's: a WebSocket, or one HTTP exchange.
+
+    `ready_at` (µs) is when it was greeted; `paused_at` when the kit last stopped reading from it.
+    """
 
     number: int
     line: int
@@ -71,6 +74,7 @@ class Connection(msgspec.Struct, eq=False):
     received: int = 0
     paused: bool = False
     was_paused: bool = False
+    paused_at: int = 0
     unanswered: list[Request] = field(default_factory=list)
 
     @property

@@ -108,6 +108,7 @@ class World:
                 connection = self.connections[op.conn]
                 connection.paused = op.paused
                 connection.was_paused = connection.was_paused or op.paused
+                connection.paused_at = op.at if op.paused else connection.paused_at
             case ops.Lagged():
                 self.lagged_at = op.at
             case ops.ScenarioBegan():
@@ -263,10 +264,9 @@ class World:
     def _find(self, connection: Connection, event: RunEvent) -> Story:
         run_id = event.run_id
         if run_id is None or is_placeholder(run_id):
-            mine = [s for s in self.open_of.get(connection.op.user, ()) if s.terminal is None]
-            same_thread = [s for s in mine if s.thread_id is not None and s.thread_id == event.thread_id]
-            if len(same_thread) == 1 or len(mine) == 1:
-                return (same_thread or mine)[0]
+            meant = self._meant(connection.op.user, event)
+            if meant is not None:
+                return meant
         else:
             story = self.over.get(run_id)
             if story is not None:
@@ -276,6 +276,18 @@ class World:
         if event.kind is Kind.STARTED and story.user == connection.op.user:
             self._bind_by_start(connection, event, story)
         return story
+
+    def _meant(self, user: str | None, event: RunEvent) -> Story | None:
+        """Return the run that an event without a run id can only belong to, None where that cannot be told."""
+        mine = [s for s in self.open_of.get(user, ()) if s.terminal is None]
+        known = [s for s in (*mine, *self._detailed) if s.user == user and event.event_id in s.ids]
+        if known:
+            return known[0]
+        request_id = event.payload.request_id if event.kind is Kind.STARTED else None
+        named = [s for s in mine if s.request is not None and request_id == s.request.asked.request_id]
+        same_thread = [s for s in mine if s.thread_id is not None and s.thread_id == event.thread_id]
+        following = [s for s in same_thread if event.seq is not None and event.seq == s.high + 1]
+        return next((runs[0] for runs in (named, following, same_thread, mine) if len(runs) == 1), None)
 
     def _bind_by_start(self, connection: Connection, event: RunEvent, story: Story) -> None:
         """A run that starts before it was accepted names its request, or is the only one asked for."""

@@ -174,6 +174,8 @@ class Lifecycle(Check):
         if op.awaited not in (Awaited.TERMINAL, Awaited.STARTED, Awaited.ANSWER):
             return
         story = request.story
+        if op.awaited is Awaited.STARTED and story is not None and story.events:
+            return  # it is under way, and only has not come as far as the kit wanted
         if (story is None or story.terminal is None) and len(self._silent) < 4_096:
             self._silent[request.asked.ask] = (request, self.here(op))
 
@@ -479,6 +481,15 @@ class Tools(Check):
                 self._paired(early, tool)
             else:
                 self._without_start(early)
+        for call_id, alone in story.early.items():
+            self.fail(
+                "EVT-05",
+                f"tool call {call_id} ({alone.event.payload.tool_name}) never starts",
+                expected="exactly one start for every completion",
+                actual="none",
+                witnesses=[alone],
+                run=story,
+            )
         if hasty is not None and story.tools:
             self._none_open(hasty)
         if story.terminal is None and story.number not in self._given_up:

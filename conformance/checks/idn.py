@@ -9,6 +9,7 @@ from conformance.checks.check import EVERY_EVENT, Check, Unconcerned, on, on_odd
 from conformance.dialects.fields import describe
 from conformance.events import Accepted, Flaw, Kind, Ready
 from conformance.express.stretch import Stretch
+from conformance.history.operations import Credentials
 from conformance.identity import is_placeholder
 from conformance.recent import Recent
 from conformance.story import Notice, Sighting, Story
@@ -126,6 +127,8 @@ class Presence(Check):
     def _replaced(self, seen: Sighting) -> None:
         """An event of a run that nobody asked for, and that goes on where one of the same thread left off."""
         event = seen.event
+        if not event.run_id or is_placeholder(event.run_id):
+            return
         if any(request.runs for request in seen.connection.unanswered):
             return
         for story in self.world.open_of.get(seen.story.user, ()):
@@ -191,6 +194,8 @@ class Presence(Check):
         """The server names the connection and the user."""
         ready, own = notice.event, self.world.identity_of(notice.connection.user)
         assert isinstance(ready, Ready)
+        if notice.connection.op.credentials not in (Credentials.VALID, Credentials.SHORT_LIVED):
+            return  # who that is nobody can know: ACC-01
         for name in ("connection_id", "user_id"):
             value = getattr(ready, name)
             if value and is_placeholder(value) and value != notice.connection.user:

@@ -298,7 +298,10 @@ class Leaks(Check):
 
     def _other_run(self, seen: Sighting, own: list[tuple[bytes, Mark]]) -> None:
         story = seen.story
+        told = story.request.asked.canary if story.request is not None else None
         for token, mark in own:
+            if token.decode() == told:
+                continue  # the kit asked for the same twice
             source = self.world.requests.get(mark.ask) if mark.ask is not None else None
             other = source.story if source is not None else None
             if source is None or other is None or other is story:

@@ -23,11 +23,12 @@ from conformance.verdict import Verdict
 def command(
     files: tuple[str, ...], dialect: str | None, only: str | None, out: Path | None, strict: bool, as_json: bool
 ) -> int:
-    """Judge recordings: histories that `verify` wrote, or the frames of one connection as JSON Lines.
+    """Judge recordings: histories that `verify` wrote, frames of one connection as JSON Lines, or event streams.
 
     \b
       agent-conformance check reports/out/verify-20260131-093000/history.jsonl
       agent-conformance check frames.jsonl --dialect five-events
+      agent-conformance check run.sse --dialect ag-ui
       cat frames.jsonl | agent-conformance check - --dialect five-events
     """
     from conformance.catalogue import load

@@ -139,7 +139,8 @@ async def slow_reader(stage: Stage) -> None:
     slow.pause()
     payload = stage.words(1200)
     heavy: Script = [{"think": "a lot"}, *(echo(payload) for _ in range(6)), *say("that was a lot")]
-    runs = [await slow.start("long", heavy, label="slow") for _ in range(60)]
+    # about 12 MB in all: more than the buffers of any socket hold
+    runs = [await slow.start("long", heavy, label="slow") for _ in range(120)]
     for _ in range(3):
         run = await stage.chat(bystander, label="bystander:slow_reader")
         if not run.completed:

@@ -33,6 +33,21 @@ def test_bad_credentials_are_closed_with_1008() -> History:
     actual="a frame",
     witnesses=("connecting", "connection_established"),
 )
+def test_no_credentials_and_a_greeting_for_anybody() -> History:
+    history = History()
+    socket = history.connecting(credentials=Credentials.NONE)
+    socket.connected()
+    socket.greeted(user_id="anonymous")
+    return history
+
+
+@bad(
+    "ACC-01",
+    message="a client with none credentials is not refused as it must be",
+    expected="HTTP 401, or close 1008 before any other frame",
+    actual="a frame",
+    witnesses=("connecting", "connection_established"),
+)
 def test_no_credentials_and_a_greeting() -> History:
     history = History()
     socket = history.connecting(credentials=Credentials.NONE)

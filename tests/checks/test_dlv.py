@@ -263,8 +263,8 @@ def back_again() -> tuple[History, Run, Socket]:
 
 @bad(
     "DLV-05",
-    "ORD-04",
     "ORD-01",
+    "EVT-05",
     "EVT-06",
     message="a replay leaves out events, or brings them out of order",
     expected="seq 3 next",

@@ -223,6 +223,32 @@ def test_the_kit_cuts_the_connection_in_the_middle() -> History:
     return history
 
 
+@undecided("EVT-02", reason="nothing was seen")
+def test_a_run_that_never_comes_to_its_tool_before_the_kit_leaves() -> History:
+    history = History()
+    socket = history.connect()
+    run = socket.start()
+    run.started()
+    run.thinking()
+    socket.gave_up(Awaited.STARTED, run)
+    socket.closed()
+    return history
+
+
+@bad(
+    "EVT-02",
+    message="a run never ends",
+    expected="one terminal event within 5,000 ms",
+    actual="the run was accepted, then silence",
+    witnesses=("asked", "gave_up"),
+)
+def test_a_run_that_never_starts() -> History:
+    history = History()
+    socket = history.connect()
+    socket.gave_up(Awaited.STARTED, socket.start())
+    return history
+
+
 @good("EVT-02")
 def test_a_run_that_is_slow_to_reach_its_tool() -> History:
     """The kit gave up on the tool's start; the run went on and ended."""
@@ -472,6 +498,7 @@ def test_a_tool_that_completes_twice() -> History:
 
 @bad(
     "EVT-06",
+    "EVT-05",
     message="a completion of tool call * without its start",
     expected="a start with the same tool_call_id before it",
     actual="none",

@@ -79,6 +79,33 @@ def test_a_whole_run_without_an_id() -> History:
     return history
 
 
+@bad(
+    "IDN-01",
+    message="a run event without a run_id",
+    expected="run_id: a non-empty string",
+    actual="run_id: null",
+    witnesses=("agent_started",),
+)
+def test_runs_without_an_id_that_are_resumed_and_go_on_side_by_side() -> History:
+    """What belongs together is told by the event ids, the request, the thread and the seq."""
+    history = History()
+    socket = history.connect()
+    one, two = socket.start(), socket.start()
+    three = socket.start(thread_id=one.thread_id)
+    for tell in ("started", "thinking", "tool_started", "tool_completed"):
+        for run in (one, two):
+            getattr(run, tell)(run_id=None)
+    three.started(run_id=None)
+    for run in (one, two):
+        run.completed(run_id=None)
+    three.thinking(run_id=None)
+    three.completed(run_id=None)
+    back = history.connect()
+    back.resumes(one)
+    one.again(1, 2, 3, 4, 5, on=back)
+    return history
+
+
 @undecided("IDN-01", "IDN-02", "IDN-03", reason="nothing was seen")
 def test_no_event() -> History:
     history = History()

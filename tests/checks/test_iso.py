@@ -242,6 +242,23 @@ def test_one_thread() -> History:
     return history
 
 
+@bad(
+    "LIF-01",
+    message="a request sent twice is run twice",
+    expected="run * again, with duplicate: true",
+    actual="run *",
+    witnesses=("run_accepted", "run_accepted"),
+)
+def test_the_same_words_asked_twice_are_no_leak() -> History:
+    """That there are two runs is a fault of its own."""
+    history = History()
+    socket = history.connect()
+    one = socket.start().whole()
+    two = socket.start(request_id=one.asked.request_id, canary=one.canary)
+    two.whole()
+    return history
+
+
 def two_at_once(*, leak: bool, recall: bool = False) -> History:
     history = History()
     socket = history.connect()

@@ -268,10 +268,10 @@ def test_the_same_request_on_a_new_connection_joins_the_run_where_it_is() -> His
 @bad(
     "ORD-04",
     "DLV-05",
-    message="a replay leaves out events, or brings them out of order",
-    expected="seq 2 next",
-    actual="seq 3; 2 to 2 not yet delivered",
-    witnesses=("tool_executing",),
+    message="events of a run arrive out of order",
+    expected="seq 2 before seq 3",
+    actual="seq 2 after seq 3",
+    witnesses=("tool_executing", "agent_thinking"),
 )
 def test_a_replay_out_of_order() -> History:
     history, run = cut_in_the_middle()
