@@ -41,7 +41,8 @@ class Request(msgspec.Struct, eq=False):
 class Stream(msgspec.Struct, eq=False):
     """One run as delivered on one connection.
 
-    `high` is the seq up to which it was delivered, `missing` the seqs below that were not; `resumed` tells that the
+    `high` is the seq up to which it was delivered, `missing` the seqs below that were not, `late` those that came after
+    a higher one; `resumed` tells that the
     client asked for a replay, `replaying` that the first event of it was not seen yet, `overtook` holds the seqs that
     came before it; `joined_late` tells that the connection came to a run under way.
     """
@@ -53,6 +54,7 @@ class Stream(msgspec.Struct, eq=False):
     joined_late: bool = False
     ended: bool = False
     missing: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
     overtook: set[int] = field(default_factory=set)
 
 

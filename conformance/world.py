@@ -134,13 +134,12 @@ class World:
             self._by_request_id.add((op.user, op.request_id), request)
         if op.canary:
             self.marks.add(op.canary, "canary", op.user, thread_id=op.thread_id, ask=op.ask)
-        if op.owner is None:
-            if op.action is Action.STOP and op.run_id:
-                story = self.story_of(op.run_id)
-                if story is not None and story.stop_asked is None:
-                    story.stop_asked = op
-            elif op.action is Action.RESUME:
-                self._rewind(connection, op)
+        if op.action is Action.RESUME and (op.owner is None or not op.run_id):
+            self._rewind(connection, op)  # of another's thread, too: the user may have runs of that name
+        elif op.action is Action.STOP and op.owner is None and op.run_id:
+            story = self.story_of(op.run_id)
+            if story is not None and story.stop_asked is None:
+                story.stop_asked = op
 
     def _rewind(self, connection: Connection, op: Asked) -> None:
         """The client asks for a run's events again: from its cursor on they are expected once more."""
@@ -159,6 +158,7 @@ class World:
             stream.ended = False
             stream.missing.clear()
             stream.overtook.clear()
+            stream.late.clear()
 
     # -- frames that belong to no run -------------------------------------------------------------------------------
 
@@ -404,8 +404,9 @@ class World:
                 stream.missing |= gap
                 story.excused -= gap
                 stream.high = seq
-            else:
+            elif seq in stream.missing:
                 stream.missing.discard(seq)
+                stream.late.add(seq)
         if event.terminal:
             stream.ended = True
         if sighting.foreign or not sighting.fresh:

@@ -105,10 +105,10 @@ class Lifecycle(Check):
 
     @on(Story)
     def settled(self, story: Story) -> None:
-        """Nothing more comes: a start that was still awaited is missing, unless it passed while the kit was away."""
+        """Nothing more comes: a start that was awaited is missing, unless it may be an event that was lost."""
         self._late_start.pop(story.number, None)
         seen = self._startless.pop(story.number, None)
-        if seen is not None and not story.partly_seen:
+        if seen is not None and not story.missing:
             self._startless_run(seen)
 
     def _second_start(self, seen: Sighting, first: Sighting) -> None:
@@ -174,8 +174,8 @@ class Lifecycle(Check):
         if op.awaited not in (Awaited.TERMINAL, Awaited.STARTED, Awaited.ANSWER):
             return
         story = request.story
-        if op.awaited is Awaited.STARTED and story is not None and story.events:
-            return  # it is under way, and only has not come as far as the kit wanted
+        if op.awaited is Awaited.STARTED and story is not None:
+            return  # it was taken on, and only has not come as far as the kit wanted
         if (story is None or story.terminal is None) and len(self._silent) < 4_096:
             self._silent[request.asked.ask] = (request, self.here(op))
 
@@ -470,10 +470,10 @@ class Tools(Check):
 
     @on(Story)
     def settled(self, story: Story) -> None:
-        """Nothing more comes: what is open now never completed, unless that passed while the kit was away."""
+        """Nothing more comes: what is open now never completed, unless that may be an event that was lost."""
         hasty = self._hasty.pop(story.number, None)
         waiting = self._waiting.pop(story.number, [])
-        if story.partly_seen:
+        if story.missing:
             return
         for early in waiting:
             tool = story.tools.get(early.event.payload.tool_call_id)

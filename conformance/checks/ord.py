@@ -41,6 +41,8 @@ class Sequence(Unconcerned):
         self.exercised[requirement] += 1
         if seen.stream.resumed:
             self.exercised["DLV-05"] += 1
+        elif any(seen.event.seq in other.late for other in seen.story.streams.values() if not other.resumed):
+            self._in_another_order(seen)
         known = seen.story.ids.get(seen.event.event_id or "")
         if known is not None and known != seen.event.seq:
             self.fail(
@@ -56,8 +58,9 @@ class Sequence(Unconcerned):
         stream = seen.stream
         if not stream.resumed:
             return  # decided when the stream ends: they may come late, which is ORD-02's matter
-        if all(seq in stream.overtook for seq in range(stream.high + 1, seen.event.seq or 0)):
-            return  # what lies between came before the replay
+        nowhere = seen.story.missing - seen.story.excused
+        if all(seq in stream.overtook or seq in nowhere for seq in range(stream.high + 1, seen.event.seq or 0)):
+            return  # what lies between came before the replay, or does not exist
         missing = f"{stream.high + 1} to {(seen.event.seq or 0) - 1}"
         self.exercised["DLV-05"] += 1
         self.fail(
@@ -70,7 +73,9 @@ class Sequence(Unconcerned):
         )
 
     def _late(self, seen: Sighting) -> None:
-        for requirement in ("ORD-04", "DLV-05") if seen.stream.resumed else ("ORD-02", *self._also_elsewhere(seen)):
+        if not seen.stream.resumed and self._in_order_elsewhere(seen):
+            self._in_another_order(seen)
+        for requirement in ("ORD-04", "DLV-05") if seen.stream.resumed else ("ORD-02",):
             self.fail(
                 requirement,
                 "events of a run arrive out of order",
@@ -80,11 +85,23 @@ class Sequence(Unconcerned):
                 run=seen.story,
             )
 
-    def _also_elsewhere(self, seen: Sighting) -> tuple[str, ...]:
-        user = seen.connection.user
-        others = self.world.connections_of(user) if user else []
-        shared = any(c is not seen.connection and c.number in seen.story.streams for c in others)
-        return ("ORD-05",) if shared else ()
+    def _in_order_elsewhere(self, seen: Sighting) -> bool:
+        seq, story = seen.event.seq or 0, seen.story
+        mine = (c for c in self.world.connections_of(seen.connection.user or "") if c is not seen.connection)
+        streams = [story.streams[c.number] for c in mine if c.number in story.streams]
+        whole = [stream for stream in streams if not stream.resumed and not stream.joined_late]
+        return any(stream.high >= seq and seq not in stream.late | stream.missing for stream in whole)
+
+    def _in_another_order(self, seen: Sighting) -> None:
+        self.exercised["ORD-05"] += 1
+        self.fail(
+            "ORD-05",
+            "two connections of one user see a run in different orders",
+            expected=f"seq {seen.event.seq} in the same place on both",
+            actual="in its place on one, after a higher seq on the other",
+            witnesses=[seen],
+            run=seen.story,
+        )
 
     def _repeated(self, seen: Sighting) -> None:
         """A seq that this stream already had (or that is below 1)."""

@@ -365,6 +365,16 @@ def test_resuming_another_users_thread_replays_it() -> History:
     return history
 
 
+@good("ISO-07", "DLV-04", "ORD-04")
+def test_resuming_ones_own_runs_in_a_thread_of_the_same_name() -> History:
+    history, alices, bobs_socket, nosy = trespass()
+    nosy.accepted()
+    nosy.whole("I know nothing.")
+    bobs_socket.asks(Action.RESUME, thread_id=alices.thread_id, after_seq=0, owner=ALICE)
+    nosy.again(1, 2, 3, 4, 5)
+    return history
+
+
 @undecided("ISO-07", reason="nothing was seen")
 def test_nobody_names_anothers_thread() -> History:
     history, _, alices, _, _ = two_users()

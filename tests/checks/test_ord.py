@@ -349,10 +349,10 @@ def test_a_connection_that_joins_in_the_middle() -> History:
 @bad(
     "ORD-05",
     "ORD-02",
-    message="events of a run arrive out of order",
-    expected="seq 2 before seq 3",
-    actual="seq 2 after seq 3",
-    witnesses=("agent_thinking", "agent_thinking"),
+    message="two connections of one user see a run in different orders",
+    expected="seq 2 in the same place on both",
+    actual="in its place on one, after a higher seq on the other",
+    witnesses=("agent_thinking",),
 )
 def test_two_connections_see_another_order() -> History:
     history = History()
@@ -363,6 +363,69 @@ def test_two_connections_see_another_order() -> History:
     run.thinking(on=(one, two))
     run.again(2, on=two)
     run.completed(on=(one, two))
+    return history
+
+
+@bad(
+    "ORD-05",
+    "ORD-02",
+    message="two connections of one user see a run in different orders",
+    expected="seq 2 in the same place on both",
+    actual="in its place on one, after a higher seq on the other",
+    witnesses=("agent_thinking",),
+)
+def test_two_connections_see_another_order_the_other_way_round() -> History:
+    history = History()
+    one, two = history.connect(), history.connect()
+    run = one.start()
+    run.started(on=(one, two))
+    run.thinking(on=())
+    run.thinking(on=one)
+    run.again(2, on=one)
+    run.again(2, 3, on=two)
+    run.completed(on=(one, two))
+    return history
+
+
+@bad(
+    "ORD-02",
+    message="events of a run arrive out of order",
+    expected="seq 2 before seq 3",
+    actual="seq 2 after seq 3",
+    witnesses=("agent_thinking", "agent_thinking"),
+)
+def test_two_connections_see_the_same_wrong_order() -> History:
+    history = History()
+    one, two = history.connect(), history.connect()
+    run = one.start()
+    run.started(on=(one, two))
+    run.thinking(on=())
+    run.thinking(on=(one, two))
+    for socket in (one, two):
+        run.again(2, on=socket)
+    run.completed(on=(one, two))
+    return history
+
+
+@bad(
+    "ORD-01",
+    "DLV-01",
+    message="a run's seq has gaps",
+    expected="every seq from 1 to 4",
+    actual="never seen: 3",
+    witnesses=("agent_started", "agent_completed"),
+)
+def test_a_number_that_is_left_out_everywhere() -> History:
+    """On every connection and in the replay: that is one fault, not four."""
+    history = History()
+    one, two = history.connect(), history.connect()
+    run = one.start()
+    run.started(on=(one, two))
+    run.thinking(on=(one, two))
+    run.completed(on=(one, two), seq=4)
+    back = history.connect()
+    back.resumes(run)
+    run.again(1, 2, 4, on=back)
     return history
 
 
