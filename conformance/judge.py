@@ -51,7 +51,6 @@ class Judge:
         self.violations: dict[str, int] = {}
         self.crashes: dict[str, str] = {}
         self.operations = 0
-        self._last_at = 0
         self._seen: set[tuple[str, str, str | None, str]] = set()
         self.checks = [check(self.world, self._report) for check in (all_checks() if checks is None else checks)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]

@@ -8,7 +8,7 @@ from typing import IO
 import click
 import msgspec
 
-from conformance.cli.outcome import conclude, folder
+from conformance.cli.outcome import conclude, folder, selected
 from conformance.errors import UsageError
 from conformance.verdict import Verdict
 
@@ -31,10 +31,7 @@ def command(
       agent-conformance check run.sse --dialect ag-ui
       cat frames.jsonl | agent-conformance check - --dialect five-events
     """
-    from conformance.catalogue import load
-
-    names = tuple(name.strip() for name in only.split(",") if name.strip()) if only else ()
-    load().select(names)
+    names = selected(only)
     directory = folder(out, "check")
     codes = []
     for number, file in enumerate(files, start=1):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from conformance.catalogue import load
 from conformance.errors import UsageError
 from conformance.verdict import Verdict, exit_code
 
@@ -27,6 +28,13 @@ def folder(out: Path | None, command: str) -> Path:
     except OSError as error:
         raise UsageError(f"--out {chosen}: cannot make this folder: {error.strerror}") from error
     return chosen
+
+
+def selected(only: str | None) -> tuple[str, ...]:
+    """Return the ids and families that `--only` names; raises `UsageError` where one is unknown."""
+    names = tuple(name.strip() for name in (only or "").split(",") if name.strip())
+    load().select(names)
+    return names
 
 
 def conclude(verdict: Verdict, *, out: Path, as_json: bool, strict: bool) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from conformance.cli.choose import chosen_target, target_options
-from conformance.cli.outcome import conclude, folder
+from conformance.cli.outcome import conclude, folder, selected
 
 T = TypeVar("T")
 
@@ -45,14 +45,12 @@ def command(
       agent-conformance verify --url ws://127.0.0.1:8000/ws --secret-env JWT_SECRET
       agent-conformance verify --app mypkg.main:app --only ISO,EVT-05
     """
-    from conformance.catalogue import load
     from conformance.cli.progress import LiveProgress
     from conformance.runner import Options, verify
     from conformance.scenarios.scenario import Profile
 
     target = chosen_target(options)
-    names = tuple(name.strip() for name in only.split(",") if name.strip()) if only else ()
-    load().select(names)
+    names = selected(only)
     chosen_seed = secrets.randbelow(2**32) if seed is None else seed
     directory = folder(out, "verify")
     with LiveProgress(quiet=quiet) as progress:
