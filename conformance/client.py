@@ -306,7 +306,8 @@ class Client:
         """Read a run's events over HTTP, as this connection; return the status, None where there is no answer."""
         wire = self.wire
         recorder = wire.recorder
-        url = wire.dialect.read_url(wire.url, run_id)
+        asked = Asked(0, 0, self.conn, self.user or "", Action.READ, run_id=run_id)
+        url = next(exchange.url for exchange in wire.dialect.exchanges(wire.url, asked, ""))
         token = await wire.auth.token(self.user or "nobody")
         headers = {"Accept": accept, **({"Authorization": f"Bearer {token}"} if token else {})}
         ask = next(wire.asks)
