@@ -126,9 +126,10 @@ class Latency(Check):
                 add(late_us)
 
     def _slow(self, seen: Sighting, late_us: int, *, replayed: bool) -> None:
-        stamped_at, connected = seen.op.at - late_us, seen.connection.connected
-        if replayed or self.world.lagged_at >= stamped_at or (connected is not None and connected.at > stamped_at):
-            return  # nothing can arrive on a connection before it is open
+        stamped_at, connection = seen.op.at - late_us, seen.connection
+        begun = connection.connected if connection.op.method in ("websocket", "GET") else connection.op
+        if replayed or self.world.lagged_at >= stamped_at or (begun is not None and begun.at > stamped_at):
+            return  # nothing can arrive on a connection before it is open, nor in answer to what was not asked
         if self._slowest is None or late_us > self._slowest[0]:
             self._slowest = (late_us, seen)
         self._latency.add(late_us)

@@ -4,16 +4,16 @@ Frames that keep the protocol to the letter are decoded in one step into typed s
 way: what can be read is read, and each deviation is a `Flaw`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, ClassVar, Literal, Union
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from conformance import events
-from conformance.dialects.dialect import Decoder
+from conformance.dialects.dialect import Decoder, Dialect, Exchange, Exchanges, Framing, Turn
 from conformance.dialects.fields import Fields, describe, number, shorten, well_stamped
 from conformance.events import Event, Flaw, RunEvent, ToolError
 from conformance.history.operations import Action, Asked
@@ -92,7 +92,7 @@ _Union = Union[(_AcceptedFrame, *_STRICT.values())]  # type: ignore[valid-type]
 _TROUBLED = ("agent_error", "agent_stopped")
 
 
-class FiveEventsDecoder:
+class FiveEventsDecoder(Decoder):
     """Decodes frames of five-events; keeps no state."""
 
     def __init__(self) -> None:
@@ -223,14 +223,31 @@ _CONTROL: dict[str, Callable[[Fields, Fields], Event]] = {
 }
 
 
-class FiveEvents:
+class FiveEvents(Dialect):
     """The dialect `five-events`."""
 
     plain_frames: Any = Union[(_AcceptedFrame, *(_STRICT[t] for t in _STRICT if t not in _TROUBLED))]
     acceptance = _AcceptedFrame
     name = "five-events"
     transport = "websocket"
-    intrinsic = frozenset({"thinking", "seq", "idempotency", "heartbeat", "durable"})
+    greets = True
+    malformed: ClassVar[Mapping[str, str]] = {
+        "not JSON": "{not json",
+        "an array": "[1, 2, 3]",
+        "a bare string": '"hello"',
+        "null": "null",
+        "no type": '{"payload": {}}',
+        "a type that is no string": '{"type": 7, "payload": {}}',
+        "no payload": '{"type": "start_agent"}',
+        "a payload that is no object": '{"type": "start_agent", "payload": "run"}',
+        "fields of wrong types": '{"type": "start_agent", "payload": {"user_request": 1, "request_id": {}}}',
+        "a stop without a run": '{"type": "stop_agent", "payload": {}}',
+        "deep nesting": '{"type": "start_agent", "payload": ' + "[" * 2000 + "]" * 2000 + "}",
+        "lone surrogates": '{"type": "start_agent", "payload": {"user_request": "\\ud800", "request_id": 4}}',
+    }
+    intrinsic = frozenset(
+        {"thinking", "seq", "idempotency", "heartbeat", "durable", "run_access", "run_ids", "user_ids"}
+    )
     implied = frozenset({"resume", "stop", "threads", "multi_connection", "text_stream", "memory"})
 
     def decoder(self) -> Decoder:
@@ -258,11 +275,17 @@ class FiveEvents:
             case _:
                 return text
 
-    def read_url(self, url: str, run_id: str) -> str:
-        """Return the URL of a run's events (five-events/1, HTTP)."""
-        parts = urlsplit(url)
-        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-        return urlunsplit((scheme, parts.netloc, f"/runs/{quote(run_id, safe='')}/events", "", ""))
+    def exchanges(self, url: str, asked: Asked, text: str, earlier: Sequence[Turn] = ()) -> Exchanges:
+        """Yield the exchange that reads a run's events over HTTP; all else goes over the WebSocket."""
+        if asked.action in (Action.READ, Action.RESUME) and asked.run_id:
+            yield Exchange(url=_events_url(url, asked.run_id), method="GET", framing=Framing.EVENTS)
+
+
+def _events_url(url: str, run_id: str) -> str:
+    """Return the URL under which a run's events can be read (five-events/1, HTTP)."""
+    parts = urlsplit(url)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return urlunsplit((scheme, parts.netloc, f"/runs/{quote(run_id, safe='')}/events", "", ""))
 
 
 def _frame(wire_type: str, payload: dict[str, Any]) -> str:

@@ -509,7 +509,9 @@ def test_a_request_says_everything_in_any_script() -> None:
     ],
 )
 def test_where_a_run_can_be_read(url: str, run_id: str, wanted: str) -> None:
-    assert DIALECT.read_url(url, run_id) == wanted
+    asked = Asked(0, 1, 1, "ann", Action.READ, run_id=run_id)
+    (exchange,) = DIALECT.exchanges(url, asked, "")
+    assert (exchange.method, exchange.url) == ("GET", wanted)
 
 
 def test_what_it_promises() -> None:

@@ -448,4 +448,4 @@ def test_a_request_to_go_on_names_its_thread() -> None:
 def test_what_ag_ui_cannot_ask_for_is_sent_as_it_is() -> None:
     dialect = named("ag-ui")
     assert dialect.request(Asked(0, 1, 1, "ann", Action.GARBAGE), "{") == "{"
-    assert dialect.read_url("http://host/agent", "run-1") == "http://host/agent"
+    assert list(dialect.exchanges("http://host/agent", Asked(0, 1, 1, "ann", Action.STOP), "")) == []

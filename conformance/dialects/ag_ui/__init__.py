@@ -5,21 +5,25 @@ from typing import Any
 import msgspec
 
 from conformance.dialects.ag_ui.decoder import AgUiDecoder
-from conformance.dialects.dialect import Decoder
+from conformance.dialects.dialect import Decoder, Dialect
 from conformance.history.operations import Action, Asked
 
 
-class AgUi:
+class AgUi(Dialect):
     """The dialect `ag-ui`: a request is one POST with a `RunAgentInput`, its answer a stream of events."""
 
     name = "ag-ui"
-    transport = "sse"
+    transport = "http"
     intrinsic = frozenset({"ag_ui"})
     implied = frozenset({"threads"})
 
     def decoder(self) -> Decoder:
         """Return a decoder for a new stream."""
         return AgUiDecoder()
+
+    def new_thread(self, request_id: str) -> str:
+        """Return a thread's id: AG-UI's clients name threads and runs."""
+        return f"thread-{request_id}"
 
     def request(self, asked: Asked, text: str) -> str:
         """Return the body that asks for a run (AG-UI: sdk/js/core/types, RunAgentInput); the ids are the client's.
@@ -32,7 +36,7 @@ class AgUi:
         if asked.impersonates:
             planted |= {"userId": asked.impersonates, "user_id": asked.impersonates}
         body = {
-            "threadId": asked.thread_id or f"thread-{asked.request_id}",
+            "threadId": asked.thread_id or self.new_thread(asked.request_id or ""),
             "runId": asked.request_id,
             "state": {},
             "messages": [{"id": f"message-{asked.request_id}", "role": "user", "content": text}],
@@ -41,10 +45,6 @@ class AgUi:
             "forwardedProps": planted,
         }
         return msgspec.json.encode(body).decode()
-
-    def read_url(self, url: str, run_id: str) -> str:
-        """Return the target's URL: AG-UI has none for a single run."""
-        return url
 
 
 DIALECT = AgUi()

@@ -20,6 +20,7 @@ from conformance.dialects.ag_ui.reading import exact_reader, read_loosely
 from conformance.dialects.ag_ui.run import PREFIX, Call, Message, Run, Telling
 from conformance.dialects.ag_ui.shared import Shared
 from conformance.dialects.ag_ui.tools import close_chunk, defer
+from conformance.dialects.dialect import Decoder
 from conformance.dialects.fields import describe, shorten
 from conformance.events import Event, Flaw, TextDelta, TextPayload
 from conformance.recent import Recent
@@ -33,7 +34,7 @@ _REMEMBERED = 2_048
 _NO_TEXTS: dict[str, Message] = {}
 
 
-class AgUiDecoder:
+class AgUiDecoder(Decoder):
     """Decodes the frames of one stream, and notes where they break AG-UI's rules (`Violation`)."""
 
     def __init__(self) -> None:
