@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,11 +42,7 @@ def main() -> int:
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        what, file = options.child
-        seconds, count = _CHILDREN[what](Path(file))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        sys.stdout.write(f"{seconds} {count} {peak}\n")
-        return 0
+        return child(_CHILDREN, *options.child)
     met = [_measure(options.events, lengths) for lengths in _SHAPES]
     return 0 if met[0] else 1
 
@@ -59,14 +55,19 @@ def _measure(events: int, lengths: Sequence[int]) -> bool:
         sys.stderr.write(f"writing a history of {events:,} events, {told} a run …\n")
         with path.open("wb") as file:
             file.writelines(Generator(events=events, lengths=lengths).lines())
-        judged = [_child("judge", path) for _ in range(_TIMES)]
-        decoded = [_child("decode", path) for _ in range(_TIMES)]
+        judged = [run_child("benchmarks.judge", "judge", path) for _ in range(_TIMES)]
+        decoded = [run_child("benchmarks.judge", "decode", path) for _ in range(_TIMES)]
+    sys.stdout.write(f"runs of {told} events: {judged[0].seen:,} events judged\n")
+    return print_figures("judge_recording", judged, decoded)
+
+
+def print_figures(what: str, judged: list[Figures], decoded: list[Figures]) -> bool:
+    """Print the medians of judging beside those of plain decoding; tell whether the goals are met."""
     rate = statistics.median(figures.seen / figures.seconds for figures in judged)
     plain = statistics.median(figures.seen / figures.seconds for figures in decoded)
     peak = max(figures.peak_mb for figures in judged)
     sys.stdout.write(
-        f"runs of {told} events: {judged[0].seen:,} events judged\n"
-        f"  judge_recording   {rate:11,.0f} events/s   peak {peak:5.0f} MB   (median of {_TIMES}, one core)\n"
+        f"  {what:17} {rate:11,.0f} events/s   peak {peak:5.0f} MB   (median of {len(judged)}, one core)\n"
         f"  msgspec decode    {plain:11,.0f} lines/s    ratio {rate / plain:.2f}\n"
         f"  goal {_GOAL_PER_S:,} events/s: {_told(rate >= _GOAL_PER_S)}\n"
         f"  goal {_GOAL_MB} MB: {_told(peak <= _GOAL_MB)}\n"
@@ -79,21 +80,30 @@ def _told(met: bool) -> str:
     return "met" if met else "MISSED"
 
 
-def _child(what: str, path: Path) -> Figures:
+def run_child(module: str, what: str, path: Path) -> Figures:
     """Measure in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.judge", "--child", what, str(path)]
+    command = [sys.executable, "-m", module, "--child", what, str(path)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     return Figures(float(answer[0]), int(answer[1]), float(answer[2]))
 
 
-def _on_one_core() -> None:
+def child(measures: Mapping[str, Callable[[Path], tuple[float, int]]], what: str, file: str) -> int:
+    """Be that process: measure, and print the figures."""
+    seconds, count = measures[what](Path(file))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(f"{seconds} {count} {peak}\n")
+    return 0
+
+
+def on_one_core() -> None:
+    """Keep this process on one core, where the system can."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def _judge(path: Path) -> tuple[float, int]:
     """Judge a history as the command does."""
-    _on_one_core()
+    on_one_core()
     catalogue = load()
     began = time.perf_counter()
     with path.open("rb") as lines:
@@ -106,7 +116,7 @@ def _judge(path: Path) -> tuple[float, int]:
 
 def _decode(path: Path) -> tuple[float, int]:
     """Decode every line, and nothing else."""
-    _on_one_core()
+    on_one_core()
     decode = msgspec.json.Decoder().decode
     count = 0
     began = time.perf_counter()
