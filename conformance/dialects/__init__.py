@@ -8,8 +8,7 @@ import conformance.dialects as package
 from conformance.dialects.dialect import Dialect
 from conformance.errors import UsageError
 
-
-# what dialects are made of, beside them in the folder
+# What dialects are made of, beside them in the folder
 _PARTS = frozenset({"dialect", "fields", "outcome", "tagged"})
 
 

@@ -1,6 +1,6 @@
-"""Reading JSON objects whose field `type` says what they are: in one step where they keep the schema, else field by field.
+"""Reading JSON objects whose field `type` says what they are, for dialects whose frames are all of that kind.
 
-For dialects whose frames are all of that kind. Each deviation is noted as a `Flaw`.
+In one step where they keep the schema, else field by field: then each deviation is noted as a `Flaw`.
 """
 
 from collections.abc import Callable, Mapping

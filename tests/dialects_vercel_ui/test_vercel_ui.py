@@ -84,7 +84,10 @@ BAD: dict[str, tuple[set[str], list[Any]]] = {
     "an unknown type": ({"SCH-04"}, answer(text("x"), {"type": "text-middle", "id": "0"})),
     "null where a field may be absent": ({"SCH-02"}, [{"type": "start", "messageId": None}, *answer(text("x"))[1:]]),
     "no delta": ({"SCH-02"}, answer(text("x")[:1], {"type": "text-delta", "id": "0"}, text()[1:])),
-    "a finish reason of another API": ({"SCH-02"}, [START, *text("x"), {"type": "finish", "finishReason": "end"}, DONE]),
+    "a finish reason of another API": (
+        {"SCH-02"},
+        [START, *text("x"), {"type": "finish", "finishReason": "end"}, DONE],
+    ),
     "an id of data that is a number": ({"SCH-02"}, answer(text("x"), {"type": "data-x", "id": 5, "data": 1})),
     "text that was never begun": ({"SCH-02"}, answer(DELTA)),
     "text that goes on in the next step": ({"SCH-02"}, answer([STEP, text("a")[0], STEPPED, STEP, DELTA, STEPPED])),
@@ -94,7 +97,10 @@ BAD: dict[str, tuple[set[str], list[Any]]] = {
     "an outcome twice": ({"EVT-05"}, answer(step(call(), output(), output()), text("x"))),
     "two outcomes": ({"EVT-05"}, answer(step(call(), output(), broken()), text("x"))),
     "a call twice": ({"EVT-05"}, answer(step(call(), call()[-1:], output()), text("x"))),
-    "one id for two calls": ({"EVT-05", "IDN-09"}, answer(step(call(), output(), call(name="time"), output()), text("x"))),
+    "one id for two calls": (
+        {"EVT-05", "IDN-09"},
+        answer(step(call(), output(), call(name="time"), output()), text("x")),
+    ),
     "an error without a text": ({"EVT-10", "SCH-06"}, [START, error(""), DONE]),
     "a stack trace": ({"SCH-06"}, [START, error("Traceback (most recent call last): ..."), DONE]),
     "a tool's error without a text": ({"EVT-08"}, answer(step(call(), broken("")), text("x"))),
@@ -156,7 +162,18 @@ def test_the_finding_says_what_the_client_would() -> None:
 def test_what_the_stream_shows_is_decided() -> None:
     verdict = check(stream(answer(step(call(), output()), step(text("a", "b")))))
     decided = {r.id for r in verdict.requirements if r.verdict is Outcome.PASS}
-    assert {"EVT-01", "EVT-02", "EVT-03", "EVT-05", "EVT-06", "EVT-08", "EVT-09", "EVT-15", "SCH-01", "SCH-02"} <= decided
+    assert {
+        "EVT-01",
+        "EVT-02",
+        "EVT-03",
+        "EVT-05",
+        "EVT-06",
+        "EVT-08",
+        "EVT-09",
+        "EVT-15",
+        "SCH-01",
+        "SCH-02",
+    } <= decided
 
 
 # -- requests ---------------------------------------------------------------------------------------------------------
@@ -194,7 +211,18 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-_FIELDS = ["id", "delta", "toolCallId", "toolName", "input", "output", "errorText", "inputTextDelta", "messageId", "data"]
+_FIELDS = [
+    "id",
+    "delta",
+    "toolCallId",
+    "toolName",
+    "input",
+    "output",
+    "errorText",
+    "inputTextDelta",
+    "messageId",
+    "data",
+]
 _PARTS = st.fixed_dictionaries(
     {"type": st.sampled_from(_TYPES) | st.text(max_size=8)},
     optional={name: st.sampled_from(["0", "call-1", ""]) | _JSON for name in _FIELDS},

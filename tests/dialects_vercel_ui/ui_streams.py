@@ -30,7 +30,10 @@ def call(id: str = "call-1", name: str = "weather", **arguments: Any) -> Parts:
     written = json.dumps(arguments)
     return [
         {"type": "tool-input-start", "toolCallId": id, "toolName": name},
-        *({"type": "tool-input-delta", "toolCallId": id, "inputTextDelta": piece} for piece in (written[:3], written[3:])),
+        *(
+            {"type": "tool-input-delta", "toolCallId": id, "inputTextDelta": piece}
+            for piece in (written[:3], written[3:])
+        ),
         {"type": "tool-input-available", "toolCallId": id, "toolName": name, "input": arguments},
     ]
 

@@ -29,7 +29,7 @@ class VercelUi(Dialect):
         return f"chat-{request_id}"
 
     def request(self, asked: Asked, text: str) -> str:
-        """Return the body that asks for an answer, as `DefaultChatTransport` writes it; other asks are `text` as it is."""
+        """Return the body that asks for an answer, as `DefaultChatTransport` writes it; all else is `text` as it is."""
         if asked.action not in (Action.START, Action.CONTINUE):
             return text
         said = {"id": f"message-{asked.request_id}", "role": "user", "parts": [{"type": "text", "text": text}]}

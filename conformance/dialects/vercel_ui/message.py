@@ -31,7 +31,7 @@ class Message:
     """A run: the answer to one request.
 
     `open` counts the starts that no finish has closed: streams that are merged may bring several. `texts` and
-    `thoughts` are the open parts of the step. `failed` is what an error said; the run ends with it when the stream does.
+    `thoughts` are the open parts of the step. `failed` is what an error said, with which the run will end.
     """
 
     begun: bool = False

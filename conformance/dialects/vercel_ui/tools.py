@@ -16,7 +16,10 @@ from conformance.events import ToolError
 
 
 def read(part: wires.Part, told: Telling) -> bool:
-    """Take in a part that concerns a tool call; return whether it is one."""
+    """Take in a part that concerns a tool call; return whether it is one. One that names no call tells nothing."""
+    if getattr(part, "tool_call_id", "") is None:
+        told.aside(str(type(part).__struct_config__.tag))
+        return True
     match part:
         case wires.ToolInputStart():
             _input_start(part, told)
@@ -38,10 +41,9 @@ def read(part: wires.Part, told: Telling) -> bool:
 
 
 def _input_start(part: wires.ToolInputStart, told: Telling) -> None:
-    if part.tool_call_id is not None:
-        call = told.message.calls.get(part.tool_call_id)
-        if call is None or call.told:
-            told.message.calls[part.tool_call_id] = Call(part.tool_call_id, part.tool_name or "")
+    call = told.message.calls.get(part.tool_call_id)
+    if call is None or call.told:
+        told.message.calls[part.tool_call_id] = Call(part.tool_call_id, part.tool_name or "")
     told.aside("tool-input-start")
 
 
@@ -54,10 +56,8 @@ def _input_delta(part: wires.ToolInputDelta, told: Telling) -> None:
     told.aside("tool-input-delta")
 
 
-def _input(part: wires.ToolInputAvailable | wires.ToolInputError, told: Telling) -> Call | None:
+def _input(part: wires.ToolInputAvailable | wires.ToolInputError, told: Telling) -> Call:
     """The input of a call is known."""
-    if part.tool_call_id is None:
-        return None
     known = told.message.calls.get(part.tool_call_id)
     call = known if known is not None and not known.told else Call(part.tool_call_id, "")
     call.name = part.tool_name or call.name
@@ -69,9 +69,8 @@ def _input(part: wires.ToolInputAvailable | wires.ToolInputError, told: Telling)
 def _input_error(part: wires.ToolInputError, told: Telling) -> None:
     known = told.message.calls.get(part.tool_call_id)
     call = known if known is not None and known.told else _input(part, told)
-    if call is not None:
-        _complete(call, told, error=part.error_text)
-        call.refused = True
+    _complete(call, told, error=part.error_text)
+    call.refused = True
 
 
 def _output(part: wires.ToolOutputAvailable, told: Telling) -> None:
@@ -94,8 +93,6 @@ def _output_error(part: wires.ToolOutputError, told: Telling) -> None:
 
 def _called(part: wires.ToolOutputAvailable | wires.ToolOutputError, told: Telling) -> Call | None:
     """Return the call that an outcome belongs to; one of an earlier message is not known here."""
-    if part.tool_call_id is None:
-        return None
     call = told.message.calls.get(part.tool_call_id)
     if call is None:
         payload: dict[str, Any] = {"status": "ok", "result": getattr(part, "output", None)}

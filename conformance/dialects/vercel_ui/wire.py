@@ -1,7 +1,7 @@
 """The parts of the UI message stream as they stand on the wire, one typed struct a type.
 
-Source: AI SDK 6, ai-sdk.dev/docs/ai-sdk-ui/stream-protocol and `uiMessageChunkSchema` of the package `ai`. Where a field
-may be absent, null is no value for it: the official client rejects the part. Other fields are let through, as there.
+Source: AI SDK 6, ai-sdk.dev/docs/ai-sdk-ui/stream-protocol and `uiMessageChunkSchema` of the package `ai`. Where a
+field may be absent, null is no value for it: the official client rejects the part. Other fields are let through.
 """
 
 from typing import Any, Literal
