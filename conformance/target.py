@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from conformance.bounds import Bounds
+from conformance.capabilities import CAPABILITIES
 from conformance.errors import UsageError
 
 Behaviour = Literal["chat", "tool", "tool_failure", "parallel_tools", "model_failure", "hang", "recall", "long"]
@@ -23,19 +24,6 @@ _WORDS = (
     ("bool", "true or false"),
     ("array", "a list"),
     ("object", "a table"),
-)
-CAPABILITIES = (
-    "resume",
-    "stop",
-    "threads",
-    "multi_connection",
-    "text_stream",
-    "memory",
-    "thinking",
-    "seq",
-    "idempotency",
-    "heartbeat",
-    "durable",
 )
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
