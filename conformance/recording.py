@@ -45,7 +45,7 @@ def judge_frames(
     )
     judge = Judge(header, spoken, catalogue)
     frames = 0
-    for operation in operations(lines, name=name):
+    for operation in operations(lines, name=name, named=spoken.event_names):
         frames += isinstance(operation, ops.Received | ops.Refused)
         judge.feed(operation)
     if not frames:
@@ -53,11 +53,14 @@ def judge_frames(
     return judge.verdict(only=only)
 
 
-def operations(file: IO[bytes], *, name: str) -> Iterator[Operation]:
-    """Return what happened according to a recording, as operations of a history; `at` only counts them."""
+def operations(file: IO[bytes], *, name: str, named: bool = False) -> Iterator[Operation]:
+    """Return what happened according to a recording, as operations of a history; `at` only counts them.
+
+    `named` tells that the names of server-sent events are part of their frames.
+    """
     first = file.read(_CHUNK)
     chunks = chain([first], iter(lambda: file.read(_CHUNK), b""))
-    return _Responses(name).read(chunks) if _EVENT_STREAM.search(first) else _frames(chunks, name)
+    return _Responses(name, named=named).read(chunks) if _EVENT_STREAM.search(first) else _frames(chunks, name)
 
 
 def _frames(chunks: Iterable[bytes], name: str) -> Iterator[Operation]:
@@ -89,8 +92,9 @@ def _received(at: int, conn: int, data: bytes) -> ops.Received:
 class _Responses:
     """The HTTP responses in a capture, each a connection of its own."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, named: bool) -> None:
         self._name = name
+        self._named = named
         self._at = 0
         self._conn = 0
         self._open = False
@@ -106,20 +110,20 @@ class _Responses:
                 self._at += 1
                 if isinstance(item, ServerEvent):
                     yield from self._begin()
-                    yield _received(self._at, self._conn, item.data)
+                    yield _received(self._at, self._conn, item.frame(named=self._named))
                 elif isinstance(item, Comment):
                     yield from self._begin()
                     yield ops.Pinged(self._at, self._conn)
                 else:
                     yield from self._stray(item, stream)
-        yield from self._end(stream.close())
+        yield from self._end(stream.close(named=self._named))
 
     def _stray(self, item: Stray, stream: EventStream) -> Iterator[Operation]:
         line = item.line
         status = _STATUS_LINE.match(line)
         header = _HEADER.match(line)
         if status:
-            yield from self._end(stream.close())
+            yield from self._end(stream.close(named=self._named))
             self._status = (int(status[1]), status[2].decode("latin-1"))
         elif self._status is not None and not self._open and header:
             self._headers.append((header[1].decode().lower(), header[2].decode("latin-1")))
