@@ -9,8 +9,8 @@ from conformance.catalogue import Catalogue, Requirement
 from conformance.checks import all_checks
 from conformance.checks.check import Check
 from conformance.dialects.dialect import Dialect
-from conformance.events import Event, Kind, RunEvent
-from conformance.history.operations import Closed, ClosedBy, Connecting, Header, Operation, Received
+from conformance.events import Event, Kind, Refusal, RunEvent
+from conformance.history.operations import Action, Closed, ClosedBy, Connecting, Header, Operation, Received, Refused
 from conformance.story import Connection, Passage, Sighting, Story
 from conformance.verdict import (
     SCHEMA,
@@ -87,8 +87,17 @@ class Judge:
                 self._decoded(connection, op, connection.decoder.closed())
             world.enter(op)
             self._call(self._by_class.get(type(op), ()), op)
-            if isinstance(op, Closed):
+            if isinstance(op, Refused) and op.status is not None:
+                self._refused(op, op.status)
+            elif isinstance(op, Closed):
                 world.forget(op.conn)
+
+    def _refused(self, op: Refused, status: int) -> None:
+        """An HTTP error answers the question of its exchange, as an error frame does on a WebSocket."""
+        connection = self.world.connections[op.conn]
+        if any(request.asked.action is not Action.READ for request in connection.unanswered):
+            event = self.world.dialect.refusal(status, op.body.encode())
+            self._call(self._by_class.get(Refusal, ()), self.world.notice(connection, op, event))
 
     def _stands(self, op: Operation) -> bool:
         """Tell whether an operation's connection is there: not over, nor left out of the recording."""

@@ -66,7 +66,7 @@ class World:
             optional = frozenset(self.header.capabilities)
         else:
             optional = self.announced if self.announced is not None else self.dialect.implied
-        seen = {"sse"} if self.streams_events else set()
+        seen = {self.dialect.transport, *(("sse",) if self.streams_events else ())}
         return optional | self.dialect.intrinsic | frozenset(self.header.granted) | seen
 
     def story_of(self, run_id: str) -> Story | None:
@@ -162,7 +162,7 @@ class World:
 
     # -- frames that belong to no run -------------------------------------------------------------------------------
 
-    def notice(self, connection: Connection, op: ops.Frame | ops.Closed, event: Event) -> Notice:
+    def notice(self, connection: Connection, op: ops.Frame | ops.Refused | ops.Closed, event: Event) -> Notice:
         """Take in an event that belongs to no run."""
         if isinstance(event, Ready):
             self._greeted(connection, event)
@@ -214,6 +214,7 @@ class World:
 
     def _bind(self, story: Story, request: Request) -> None:
         story.request = request
+        story.thread_id = story.thread_id or request.asked.thread_id
         self._give(story, request.asked.user)
         request.story = story
         story.own_canary = (request.asked.canary or "\0").encode()
@@ -264,7 +265,8 @@ class World:
     def _find(self, connection: Connection, event: RunEvent) -> Story:
         run_id = event.run_id
         if run_id is None or is_placeholder(run_id):
-            meant = self._meant(connection.op.user, event)
+            asked = self._exchange_of(connection)
+            meant = self._meant(connection.op.user, event) if asked is None else asked.story
             if meant is not None:
                 return meant
         else:
@@ -273,9 +275,19 @@ class World:
                 return self._again(connection, event, story)
         user = self.users_of.get(event.user_id) if event.user_id else None
         story = self._open(run_id, user or connection.op.user, event.thread_id, connection)
-        if event.kind is Kind.STARTED and story.user == connection.op.user:
-            self._bind_by_start(connection, event, story)
+        if story.user == connection.op.user:
+            asked = self._exchange_of(connection)
+            if asked is not None and asked.story is None:
+                self._bind(story, asked)
+            elif event.kind is Kind.STARTED:
+                self._bind_by_start(connection, event, story)
         return story
+
+    def _exchange_of(self, connection: Connection) -> Request | None:
+        """Return the question for a run that an HTTP exchange was made for; None on a WebSocket."""
+        ask = connection.op.ask
+        request = self.requests.get(ask) if ask is not None else None
+        return request if request is not None and request.runs else None
 
     def _meant(self, user: str | None, event: RunEvent) -> Story | None:
         """Return the run that an event without a run id can only belong to, None where that cannot be told."""

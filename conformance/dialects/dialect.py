@@ -7,6 +7,7 @@ the last of which is a stream of frames. Both drivers, asyncio and Locust, send 
 
 from collections.abc import Generator, Mapping, Sequence
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -64,8 +65,8 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
-# An exchange whose framing is NONE and after which another is yielded prepares the question; the last one yielded puts
-# it. The `yield` of an exchange with another framing gives nothing back, it must be the last.
+# What asks for a run streams: exchanges of a START or CONTINUE whose framing is NONE only prepare it, and their `yield`
+# gives their answer. One with another framing puts the question; its `yield` gives nothing back, it must be the last.
 Exchanges = Generator[Exchange, Answer, None]
 
 
@@ -141,9 +142,9 @@ class Dialect:
             yield Exchange(url=url, body=self.request(asked, text))
 
     def refusal(self, status: int, body: bytes) -> Refusal:
-        """Return what an HTTP error (status 400 or more) says: by default `code` and `message`, where they are there.
+        """Return what an HTTP error says: by default its status, or `code` and `message` where they are there.
 
-        Looked for at the top level of a JSON object, and in an object `error` or `detail` within it.
+        They are looked for at the top level of a JSON object, and in an object `error` or `detail` within it.
         """
         return _plain_refusal(status, body)
 
@@ -175,4 +176,8 @@ def _plain_refusal(status: int, body: bytes) -> Refusal:
             for name, value in found.items():
                 other = place.get(name)
                 found[name] = value or (str(other) if isinstance(other, str | int) else None)
-    return Refusal(found["code"] or f"http-{status}", found["message"])
+    return Refusal(found["code"] or f"http-{status}", found["message"] or _phrase(status))
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else f"HTTP {status}"

@@ -116,6 +116,11 @@ class Refused(Operation, frozen=True, tag="refused"):
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
 
+    @property
+    def raw(self) -> bytes:
+        """What the target said: the body, or else the status line."""
+        return (self.body or f"HTTP {self.status} {self.reason}").encode()
+
 
 class ClosedBy(StrEnum):
     """Who ended a connection."""

@@ -169,13 +169,17 @@ class WebSocket(asyncio.Protocol):
 
     async def send(self, data: str) -> None:
         """Send a text message; waits while the socket's buffer is full. Does nothing on a closed connection."""
+        self.send_now(data)
+        await self._writable.wait()
+
+    def send_now(self, data: str) -> None:
+        """Send a text message without waiting for room in the socket's buffer. Does nothing on a closed connection."""
         if self._ws.state is not State.OPEN:
             return
         self._ws.send_text(data.encode())
         assert self._transport is not None
         for piece in self._ws.data_to_send():
             self._transport.write(piece)
-        await self._writable.wait()
 
     async def close(self, *, timeout_s: float = 1.0) -> None:
         """Close with 1000 and wait for the end of the connection, at most `timeout_s`; then abort."""
