@@ -8,11 +8,14 @@ import conformance.dialects as package
 from conformance.dialects.dialect import Dialect
 from conformance.errors import UsageError
 
+# What dialects are made of, beside them in the folder
+_PARTS = frozenset({"dialect", "fields", "outcome", "tagged"})
+
 
 @cache
 def _modules() -> dict[str, str]:
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return {name.replace("_", "-"): f"{package.__name__}.{name}" for name in names if name not in {"dialect", "fields"}}
+    return {name.replace("_", "-"): f"{package.__name__}.{name}" for name in names if name not in _PARTS}
 
 
 def names() -> list[str]:
