@@ -105,7 +105,7 @@ class _Responses:
     def read(self, chunks: Iterable[bytes]) -> Iterator[Operation]:
         """Yield the operations of all responses."""
         stream = EventStream()
-        for chunk in chunks:
+        for chunk in chain(chunks, [b"\n"]):  # the last line may lack its end
             for item in stream.items(chunk):
                 self._at += 1
                 if isinstance(item, ServerEvent):
@@ -127,12 +127,16 @@ class _Responses:
             self._status = (int(status[1]), status[2].decode("latin-1"))
         elif self._status is not None and not self._open and header:
             self._headers.append((header[1].decode().lower(), header[2].decode("latin-1")))
-        elif self._status is not None and self._status[0] >= 400:
+        elif self._status is not None and (self._status[0] >= 400 or self._is_json()):
             self._body.append(line)
         elif line.lstrip().startswith(b"{"):
             # an event that no client sees: the line is no frame, and is shown to be none
             yield from self._begin()
             yield _received(self._at, self._conn, b"[a line without data:] " + line)
+
+    def _is_json(self) -> bool:
+        """Tell whether the response is no stream: its body is one frame."""
+        return any(name == "content-type" and kind.startswith("application/json") for name, kind in self._headers)
 
     def _begin(self) -> Iterator[Operation]:
         """The response has a body: it began."""
@@ -154,13 +158,17 @@ class _Responses:
         if self._status is not None and not self._open:
             self._conn += 1
             status, reason = self._status
-            yield ops.Connecting(self._at, self._conn, None, self._name, "POST", "text/event-stream")
+            accept = "application/json" if self._is_json() else "text/event-stream"
+            yield ops.Connecting(self._at, self._conn, None, self._name, "POST", accept)
             if status >= 400:
                 body = b"\n".join(self._body).decode(errors="replace")
                 yield ops.Refused(self._at, self._conn, status, reason, tuple(self._headers), body)
             else:
                 yield ops.Connected(self._at, self._conn, status, tuple(self._headers))
                 self._open = True
+                if self._body:
+                    self._at += 1
+                    yield _received(self._at, self._conn, b"\n".join(self._body))
         if self._open:
             yield ops.Closed(self._at + 1, self._conn, ClosedBy.TARGET)
         self._open = False

@@ -9,7 +9,7 @@ from conformance.dialects.dialect import Dialect
 from conformance.errors import UsageError
 
 # What dialects are made of, beside them in the folder
-_PARTS = frozenset({"dialect", "fields", "outcome", "tagged"})
+_PARTS = frozenset({"dialect", "fields", "outcome", "tagged", "telling"})
 
 
 @cache
