@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from conformance import __version__
 from conformance.auth import Auth, Command, Jwt, NoAuth, TokenFile, secret_from
+from conformance.bounds import Bounds
 from conformance.catalogue import Catalogue
 from conformance.catalogue import load as load_catalogue
 from conformance.client import Wire
 from conformance.dialects import named
+from conformance.dialects.dialect import Dialect
 from conformance.errors import TargetUnreachable, UsageError
 from conformance.history import operations as ops
 from conformance.history.operations import FORMAT, Header, Operation
@@ -35,6 +37,9 @@ _LAG_MS = 50.0
 _TICK_S = 0.02
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
+_REFERENCE_RUN_LIMIT_S = 7
+_REFERENCE_URLS = {"five-events": "ws://127.0.0.1:{port}/ws", "ag-ui": "http://127.0.0.1:{port}/agui"}
+_SCHEMES = {"websocket": ("ws", "wss"), "http": ("http", "https")}
 
 
 @dataclass(frozen=True)
@@ -71,20 +76,36 @@ class Silent:
         """Do nothing."""
 
 
-def reference(*, fault: str | None = None) -> Target:
-    """Return the reference engine as a target, or one of its faulty variants."""
+def reference(*, fault: str | None = None, dialect: str = "five-events") -> Target:
+    """Return the reference engine as a target, or one of its faulty variants; it speaks five-events and ag-ui."""
+    if dialect not in _REFERENCE_URLS:
+        raise UsageError(f"--dialect {dialect}: the reference engine speaks {' and '.join(_REFERENCE_URLS)}")
     words = [sys.executable, "-m", "reference_impl", "--port", "{port}", "--secret-env", _REFERENCE_SECRET]
-    words += ["--heartbeat-s", "1", "--run-limit-s", "7"]
+    words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S)]
     words += ["--fault", fault] if fault else []
     return Target(
         target=TargetTable(
             name="reference engine" if fault is None else f"reference engine with fault {fault}",
-            url="ws://127.0.0.1:{port}/ws",
+            url=_REFERENCE_URLS[dialect],
             command=shlex.join(words),
             health="http://127.0.0.1:{port}/ready",
+            dialect=dialect,
         ),
         auth=AuthTable(scheme="jwt-hs256", secret_env=_REFERENCE_SECRET),
+        bounds=Bounds(run_limit_s=_REFERENCE_RUN_LIMIT_S, message_bytes=65_536),
     )
+
+
+def spoken(target: Target) -> Dialect:
+    """Return the dialect of a target; raise `UsageError` where it is not spoken over what the URL names."""
+    dialect = named(target.target.dialect)
+    url, schemes = target.target.url or "", _SCHEMES[dialect.transport]
+    if urlsplit(url).scheme not in schemes:
+        over = "HTTP" if dialect.transport == "http" else "a WebSocket"
+        raise UsageError(
+            f"the dialect {dialect.name} is spoken over {over}: expected {schemes[0]}://… as URL, got {url!r}"
+        )
+    return dialect
 
 
 def chosen(only: Sequence[str], catalogue: Catalogue) -> list[Scenario]:
@@ -221,7 +242,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
     watcher = progress or Silent()
     catalogue = load_catalogue()
     scenarios = chosen(options.only, catalogue)
-    dialect = named(target.target.dialect)
+    dialect = spoken(target)
     async with AsyncExitStack() as stack:
         clock = Clock()
         testimony = _Testimony()

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from reference_impl.agent import AgentRun
+from reference_impl.agui import AguiRoute
 from reference_impl.auth import Authenticator, Identity
 from reference_impl.connection import Connection, Transport
 from reference_impl.context import UserExecutionContext
@@ -36,6 +37,7 @@ class Parts:
     """Which class plays each part. A variant of the engine replaces some by subclasses of them."""
 
     agent_run: type[AgentRun] = AgentRun
+    agui: type[AguiRoute] = AguiRoute
     authenticator: type[Authenticator] = Authenticator
     connection: type[Connection] = Connection
     conversation: type[Conversation] = Conversation
@@ -73,6 +75,7 @@ class Assembly:
         )
         self.gate = parts.gate(self.authenticator, self.create_session, allowed_origins=settings.allowed_origins)
         self.runs = RunRoutes(self.authenticator, self.engine, self.registry, self.replayer, settings=settings)
+        self.agui = parts.agui(self.authenticator, self.engine, self.registry, self.replayer, settings=settings)
         self.health = HealthRoutes(self.engine, self.registry, self.manager, journal, self.llm)
         journal.subscribe(self.deliver)
         journal.on_failure(self.close_failed)
@@ -132,6 +135,7 @@ class Assembly:
             WebSocketRoute("/ws", self.gate.admit),
             Route("/runs", self.runs.start, methods=["POST"]),
             Route("/runs/{run_id}/events", self.runs.events, methods=["GET"]),
+            Route("/agui", self.agui.run, methods=["POST"]),
             Route("/health", self.health.health, methods=["GET"]),
             Route("/ready", self.health.ready, methods=["GET"]),
             Route("/metrics", self.health.metrics, methods=["GET"]),

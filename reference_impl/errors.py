@@ -11,6 +11,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     TOO_LARGE = "too_large"
     NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
     RATE_LIMITED = "rate_limited"
     INTERNAL = "internal"
 

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS runs (
     request_id TEXT NOT NULL, agent_name TEXT NOT NULL, traceparent TEXT NOT NULL, message TEXT NOT NULL,
     ending TEXT, answer TEXT, UNIQUE (user_id, request_id)
 );
-CREATE INDEX IF NOT EXISTS runs_of_thread ON runs (user_id, thread_id, number);
+CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id, user_id, number);
 CREATE INDEX IF NOT EXISTS open_runs ON runs (number) WHERE ending IS NULL;
 CREATE TABLE IF NOT EXISTS events (run INTEGER NOT NULL, seq INTEGER NOT NULL, event_id TEXT, type TEXT, text TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS events_of_run ON events (run, seq);
@@ -102,10 +102,13 @@ class Journal:
         """Wait until everything appended so far is committed and the subscribers have it. Raises JournalFailed."""
         await self._committer.flush()
 
-    async def accept(self, run: NewRun, *, may_insert: bool, thread_must_exist: bool) -> tuple[AcceptOutcome, NewRun]:
+    async def accept(
+        self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
+    ) -> tuple[AcceptOutcome, NewRun]:
         """Record an accepted run; or find the one that has the same user and request id already (LIF-01).
 
-        `may_insert` is false if the user may have no more runs, but may still ask for an earlier one.
+        `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
+        tells that the thread may not be one of somebody else's.
         """
 
         def apply(connection: sqlite3.Connection) -> tuple[AcceptOutcome, NewRun]:
@@ -117,6 +120,10 @@ class Journal:
                 where = "user_id = ? AND thread_id = ?"
                 if _find_run(connection, where, context.user_id, context.thread_id) is None:
                     return AcceptOutcome.NO_THREAD, run
+            if owns_thread and _find_run(
+                connection, "thread_id = ? AND user_id != ?", context.thread_id, context.user_id
+            ):
+                return AcceptOutcome.NO_THREAD, run
             if not may_insert:
                 return AcceptOutcome.LIMIT, run
             cursor = connection.execute(

@@ -83,6 +83,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     thread_id: str | None
     agent: str | None
     thread_must_exist: bool
+    owns_thread: bool = False
+    """Whether the thread's id is refused where it is somebody else's, rather than one of the user's own."""
 
     def __post_init__(self) -> None:
         for name in ("request_id", "thread_id", "agent"):
@@ -138,6 +140,11 @@ def decode_start(body: bytes) -> StartAgent:
     message = decode_payload(body, _payloads["start_agent"])
     assert isinstance(message, StartAgent)
     return message
+
+
+def decode_body(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """Decode the body of a request. Raises Refusal `bad_json` or `bad_message`."""
+    return _decode(decoder, body, "body")
 
 
 def decode_payload(payload: bytes, decoder: msgspec.json.Decoder[ClientMessage]) -> ClientMessage:

@@ -84,7 +84,10 @@ class AgentExecutionRegistry:
         outcome = None
         try:
             outcome, accepted = await self._journal.accept(
-                NewRun(context, request.message), may_insert=may_insert, thread_must_exist=request.thread_must_exist
+                NewRun(context, request.message),
+                may_insert=may_insert,
+                thread_must_exist=request.thread_must_exist,
+                owns_thread=request.owns_thread,
             )
         finally:
             if outcome is not AcceptOutcome.NEW:

@@ -23,6 +23,7 @@ STATUS = {
     ErrorCode.BAD_MESSAGE: 400,
     ErrorCode.UNKNOWN_TYPE: 400,
     ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
     ErrorCode.TOO_LARGE: 413,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.INTERNAL: 503,
@@ -63,10 +64,10 @@ class RunRoutes:
         """Start a run; 202 with its ids. The body is the payload of `start_agent`."""
         try:
             identity = self._authenticator.authenticate(request.headers)
-            message = decode_start(await self._body(request))
+            message = decode_start(await read_body(request, limit=self._settings.max_message_bytes))
             try:
                 run_request = RunRequest.of(message)
-                acceptance = await self._engine.start(identity.user_id, run_request, announce=_not_announced)
+                acceptance = await self._engine.start(identity.user_id, run_request, announce=not_announced)
             except Refusal as refusal:
                 refusal.request_id = request_id_of(message)
                 raise
@@ -119,15 +120,6 @@ class RunRoutes:
     async def _events_so_far(self, run: StoredRun, after_seq: int) -> tuple[list[str], bool]:
         events = await self._replayer.so_far(run, after_seq=after_seq)
         return [event.text for event in events], run.ending is not None
-
-    async def _body(self, request: Request) -> bytes:
-        limit = self._settings.max_message_bytes
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise Refusal(ErrorCode.TOO_LARGE, f"A request may have at most {limit} bytes.")
-        return bytes(body)
 
 
 class HealthRoutes:
@@ -184,5 +176,15 @@ def prefers_json(accept: str) -> bool:
     return "application/json" in accept and "text/event-stream" not in accept
 
 
-def _not_announced(acceptance: Acceptance) -> None:
+async def read_body(request: Request, *, limit: int) -> bytes:
+    """The body of a request, of at most `limit` bytes. Raises Refusal `too_large`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Refusal(ErrorCode.TOO_LARGE, f"A request may have at most {limit} bytes.")
+    return bytes(body)
+
+
+def not_announced(acceptance: Acceptance) -> None:
     """Over HTTP the answer is the response itself."""

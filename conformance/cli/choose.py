@@ -56,7 +56,7 @@ def chosen_target(options: dict[str, Any]) -> Target:
         raise UsageError("no target: say --target FILE, --url URL, --app MODULE:ATTR or --reference")
     table = {key: given[key] for key in _TARGET_KEYS if given[key] is not None}
     if given["app"] and not given["url"] and not target.target.url:
-        table["url"] = "ws://127.0.0.1:{port}/ws"
+        table["url"] = _app_url(given["dialect"] or target.target.dialect)
     if given["capabilities"]:
         table["capabilities"] = tuple(given["capabilities"])
     auth = {
@@ -99,6 +99,13 @@ _OPTIONS = (
 )
 
 
+def _app_url(dialect: str) -> str:
+    """Return where an ASGI app is reached that does not say so."""
+    from conformance.dialects import named
+
+    return "http://127.0.0.1:{port}/" if named(dialect).transport == "http" else "ws://127.0.0.1:{port}/ws"
+
+
 def _reference(given: dict[str, Any]) -> Target:
     from conformance.runner import reference
 
@@ -106,7 +113,7 @@ def _reference(given: dict[str, Any]) -> Target:
         if given[name]:
             option = "target" if name == "file" else name
             raise UsageError(f"--reference and --{option}: expected one of them, found both")
-    return reference(fault=given["fault"])
+    return reference(fault=given["fault"], dialect=given["dialect"] or "five-events")
 
 
 def _scaled(target: Target, factor: float | None) -> Target:

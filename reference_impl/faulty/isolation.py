@@ -59,7 +59,9 @@ class Broadcast(WebSocketManager):
 class ThreadWithoutUser(Journal):
     """Asks which thread, not whose."""
 
-    async def accept(self, run: NewRun, *, may_insert: bool, thread_must_exist: bool) -> tuple[AcceptOutcome, NewRun]:
+    async def accept(
+        self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
+    ) -> tuple[AcceptOutcome, NewRun]:
         """Record an accepted run, on any thread."""
         return await super().accept(run, may_insert=may_insert, thread_must_exist=False)
 

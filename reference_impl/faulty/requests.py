@@ -36,11 +36,15 @@ class StopIgnored(ExecutionEngine):
 class NoDeduplication(Journal):
     """Takes every request for a new one."""
 
-    async def accept(self, run: NewRun, *, may_insert: bool, thread_must_exist: bool) -> tuple[AcceptOutcome, NewRun]:
+    async def accept(
+        self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
+    ) -> tuple[AcceptOutcome, NewRun]:
         """Record an accepted run, under a request id that no other has."""
         context = msgspec.structs.replace(run.context, request_id=new_id())
         unique = NewRun(context, run.message)
-        outcome, _ = await super().accept(unique, may_insert=may_insert, thread_must_exist=thread_must_exist)
+        outcome, _ = await super().accept(
+            unique, may_insert=may_insert, thread_must_exist=thread_must_exist, owns_thread=owns_thread
+        )
         return outcome, run
 
 
