@@ -162,7 +162,7 @@ class World:
 
     # -- frames that belong to no run -------------------------------------------------------------------------------
 
-    def notice(self, connection: Connection, op: ops.Frame | ops.Refused, event: Event) -> Notice:
+    def notice(self, connection: Connection, op: ops.Frame | ops.Refused | ops.Closed, event: Event) -> Notice:
         """Take in an event that belongs to no run."""
         if isinstance(event, Ready):
             self._greeted(connection, event)
@@ -363,7 +363,7 @@ class World:
         story.last = sighting
         self._tell(story, sighting)
 
-    def sight(self, connection: Connection, op: ops.Frame, event: RunEvent) -> Sighting:
+    def sight(self, connection: Connection, op: ops.Frame | ops.Closed, event: RunEvent) -> Sighting:
         """Place any run event: its run, its stream, and whether it is news."""
         self.events += 1
         story = self.stories.get(event.run_id) if event.run_id is not None else None

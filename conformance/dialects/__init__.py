@@ -10,7 +10,7 @@ from conformance.dialects.dialect import Dialect
 from conformance.errors import UsageError
 
 # What dialects are made of, beside them in the folder
-_PARTS = frozenset({"dialect", "fields", "mapping", "outcome", "tagged"})
+_PARTS = frozenset({"dialect", "fields", "mapping", "outcome", "tagged", "telling"})
 _MAPPING = ".toml"
 
 

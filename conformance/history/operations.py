@@ -138,6 +138,11 @@ class Closed(Operation, frozen=True, tag="closed"):
     code: int | None = None
     reason: str = ""
 
+    @property
+    def raw(self) -> bytes:
+        """Nothing: where a dialect has the end of a connection end a run, no frame says so."""
+        return b""
+
 
 class Frame(Operation, frozen=True):
     """A frame as it was on the wire, byte for byte (but for the kit's own secrets, which are replaced by a marker).
