@@ -93,7 +93,16 @@ def load(path: Path) -> Target:
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_explain(str(error))}") from error
     check(target, str(path))
-    return target
+    return _with_mapping(target)
+
+
+def _with_mapping(target: Target) -> Target:
+    """Take the path of a mapping as relative to the target file, as all its paths are."""
+    dialect = target.target.dialect
+    if not dialect.endswith(".toml"):
+        return target
+    table = msgspec.structs.replace(target.target, dialect=str(Path(target.directory, dialect)))
+    return msgspec.structs.replace(target, target=table)
 
 
 def check(target: Target, path: str) -> None:

@@ -25,6 +25,15 @@ def names() -> list[str]:
     return sorted(_modules())
 
 
+def recorded(name: str, source: str | None) -> Dialect:
+    """Return the dialect of a history: the one that `source` describes, where it is not built in."""
+    if source is None:
+        return named(name)
+    from conformance.dialects.mapping import from_text
+
+    return from_text(source, f"the mapping {name}")
+
+
 def named(name: str) -> Dialect:
     """Return the built-in dialect of that name, or that of a mapping file; raise `UsageError` where there is none."""
     if name.endswith(_MAPPING):

@@ -23,6 +23,7 @@ class MappingDialect(Dialect):
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
         self.name = mapping.name
+        self.source = mapping.text
         self.transport = "websocket" if mapping.transport == "websocket" else "http"
         self.intrinsic = mapping.intrinsic
         self.implied = mapping.implied
