@@ -36,7 +36,7 @@ def parse(text: str, file: str) -> Mapping:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: not a mapping file: {error}") from error
-    top = Table(data, file, "top level")
+    top = Table(data, file, "")
     head = top.table("mapping", "[mapping]")
     if head is None:
         raise UsageError(f"{file}: [mapping]: expected this table with name and transport, found none")
