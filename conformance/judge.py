@@ -1,7 +1,9 @@
 """The judge: feeds a history to the checks, one operation at a time, and gives the verdict. Pure: no clock, no I/O."""
 
+import gc
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from conformance import __version__
@@ -26,6 +28,7 @@ from conformance.world import World
 
 Handler = Callable[..., None]
 SHOWN = 10
+_SELDOM = 200_000
 SOURCE_FAMILIES = frozenset({"SRC", "TST"})
 
 
@@ -111,11 +114,31 @@ class Judge:
             return
         world.frames += 1
         connection.received += 1
+        self._told(connection, op, connection.decoder.decode(op.raw))
+
+    def feed_pieces(self, at: int, conn: int, raws: list[bytes]) -> bool:
+        """Take in frames that came one right after the other, if they are the pieces of one text; tell whether."""
+        world = self.world
+        connection = world.connections.get(conn)
+        event = connection.decoder.joined(raws) if connection is not None else None
+        if connection is None or event is None:
+            return False
+        number = len(raws)
+        world.line += number
+        world.now = at
+        self.operations += number
+        world.frames += number
+        world.events += number - 1
+        connection.received += number
+        self._told(connection, Received(at, conn, text=b"\n".join(raws).decode()), (event,), pieces=number)
+        return True
+
+    def _told(self, connection: Connection, op: Received, events: Sequence[Event], *, pieces: int = 1) -> None:
         raw = op.raw
-        events = connection.decoder.decode(raw)
         if len(events) == 1 and isinstance(events[0], RunEvent):
-            seen = world.continues(connection, op, events[0])
+            seen = self.world.continues(connection, op, events[0])
             if seen is not None and (126 not in raw or 126 not in raw.replace(seen.story.own_canary, b"")):
+                seen.pieces = pieces
                 self._next(seen)
                 return
         self._call(self._on_frame, op)
@@ -262,3 +285,14 @@ class Judge:
             violations=found,
             findings=tuple(self.findings.get(name, ())),
         )
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Keep the garbage collector from looking for cycles all the time: judging makes many objects, and hardly any."""
+    before = gc.get_threshold()
+    gc.set_threshold(_SELDOM, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

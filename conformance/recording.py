@@ -12,11 +12,13 @@ from conformance.errors import UsageError
 from conformance.history import operations as ops
 from conformance.history.operations import FORMAT, ClosedBy, Header, Operation
 from conformance.history.recorder import frame_operation
-from conformance.judge import Judge
+from conformance.judge import Judge, collecting_seldom
+from conformance.story import LONGEST_PASSAGE
 from conformance.transports.sse import Comment, EventStream, ServerEvent, Stray
 from conformance.verdict import Verdict
 
 _CHUNK = 1 << 18
+_NEAR = 80
 _EVENT_STREAM = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])(?:data:|data[\r\n]|HTTP/[0-9])|\A\s*(?:event|id|retry)?:")
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})\s*(.*)")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
@@ -45,13 +47,48 @@ def judge_frames(
         timed=False,
     )
     judge = Judge(header, spoken, catalogue)
-    frames = 0
-    for operation in operations(lines, name=name, named=spoken.event_names):
-        frames += isinstance(operation, ops.Received | ops.Refused)
-        judge.feed(operation)
-    if not frames:
+    feeder = _Feeder(judge, spoken.piece)
+    with collecting_seldom():
+        for operation in operations(lines, name=name, named=spoken.event_names):
+            feeder.feed(operation)
+        feeder.flush()
+    if not feeder.frames:
         raise UsageError(f"{name}: no frames in it; expected one a line, or the data: lines of an event stream")
     return judge.verdict(only=only)
+
+
+class _Feeder:
+    """Feeds a judge with a recording: the pieces of a text that follow one another as one.
+
+    `piece` is what such a frame has near its beginning; where it is empty, everything is fed one by one.
+    """
+
+    def __init__(self, judge: Judge, piece: str) -> None:
+        self.frames = 0
+        self._judge = judge
+        self._piece = piece
+        self._row: list[ops.Received] = []
+
+    def feed(self, op: Operation) -> None:
+        """Take in the next operation."""
+        if isinstance(op, ops.Received):
+            self.frames += 1
+            if self._piece and op.text is not None and op.text.find(self._piece, 0, _NEAR) >= 0:
+                self._row.append(op)
+                if len(self._row) == LONGEST_PASSAGE:
+                    self.flush()
+                return
+        self.frames += isinstance(op, ops.Refused)
+        self.flush()
+        self._judge.feed(op)
+
+    def flush(self) -> None:
+        """Hand on the pieces so far."""
+        row, self._row = self._row, []
+        if len(row) > 1 and self._judge.feed_pieces(row[-1].at, row[-1].conn, [op.raw for op in row]):
+            return
+        for op in row:
+            self._judge.feed(op)
 
 
 def operations(file: IO[bytes], *, name: str, named: bool = False) -> Iterator[Operation]:

@@ -1,18 +1,14 @@
 """A recording judged again: the same history gives the same verdict."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import IO
 
 from conformance.catalogue import Catalogue
 from conformance.dialects import recorded
 from conformance.express.lane import Lane
 from conformance.history.store import HistoryReader
-from conformance.judge import Judge
+from conformance.judge import Judge, collecting_seldom
 from conformance.verdict import Verdict
-
-_BLOCKS_A_COLLECTION = 256
 
 
 def judge_recording(
@@ -27,23 +23,9 @@ def judge_recording(
     header = reader.header
     judge = Judge(header, recorded(header.dialect, header.mapping), catalogue)
     lane = Lane(judge, reader.operation)
-    with _collecting_seldom():
-        for count, (number, read) in enumerate(reader.blocks(block), start=1):
+    with collecting_seldom():
+        for number, read in reader.blocks(block):
             lane.feed(read, number)
-            if count % _BLOCKS_A_COLLECTION == 0:
-                gc.collect()
     if reader.last is not None:
         judge.feed(reader.last)
     return judge.verdict(only=only or reader.header.only, truncated=reader.truncated)
-
-
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """Keep the garbage collector from looking for cycles every few hundred objects: judging leaves hardly any."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

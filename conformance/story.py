@@ -165,7 +165,7 @@ class Sighting(msgspec.Struct, eq=False):
 
     `fresh` tells an event of the run that was not seen before from one delivered again; `foreign` one that reached a
     connection of another user than the run's; `overtaking` one that was under way live when the client asked for a
-    replay, and may come before it.
+    replay, and may come before it. `pieces` is the number of frames that were told as this one (`Decoder.joined`).
     """
 
     line: int
@@ -177,6 +177,7 @@ class Sighting(msgspec.Struct, eq=False):
     fresh: bool = True
     foreign: bool = False
     overtaking: bool = False
+    pieces: int = 1
 
     @property
     def incomplete(self) -> bool:

@@ -342,25 +342,25 @@ class World:
         if stream is None or last is None or story.connection is not connection:
             return None
         before = last.event
-        seq, event_id = event.seq, event.event_id
         if (
-            seq != story.high + 1
-            or not event.exact
+            not (self._next_in_recording(story, event) if event.seq is None else _next_in_order(story, event))
             or event.kind is Kind.STARTED
             or event.thread_id != before.thread_id
             or event.user_id != before.user_id
             or event.agent_name != before.agent_name
             or event.traceparent != before.traceparent
-            or before.timestamp is None
-            or event.timestamp < before.timestamp  # type: ignore[operator]
-            or not event_id
-            or event_id in story.ids
-            or story.missing
             or stream.missing
             or connection.was_paused
         ):
             return None
         return Sighting(self.line, op, event, connection, story, stream)
+
+    def _next_in_recording(self, story: Story, event: RunEvent) -> bool:
+        """Tell whether an event goes on with a recorded run whose events have neither numbers nor ids."""
+        before = story.last.event.timestamp if story.last is not None else None
+        now = event.timestamp
+        in_time = before is now if before is None or now is None else now >= before
+        return in_time and not self.header.timed and not story.high and not story.ids and event.event_id is None
 
     def enter_next(self, sighting: Sighting) -> None:
         """Enter a sighting that `continues` its run, after the checks have seen it."""
@@ -368,8 +368,9 @@ class World:
         self.events += 1
         stream.events += 1
         story.events += 1
-        stream.high = story.high = event.seq  # type: ignore[assignment]
-        story.ids[event.event_id] = event.seq  # type: ignore[index,assignment]
+        if event.seq is not None and event.event_id is not None:
+            stream.high = story.high = event.seq
+            story.ids[event.event_id] = event.seq
         story.last = sighting
         self._tell(story, sighting)
 
@@ -400,7 +401,7 @@ class World:
     def _join(self, connection: Connection, story: Story, event: RunEvent) -> Stream:
         stream = Stream()
         request = story.request
-        own = request is not None and request.connection is connection
+        own = request.connection is connection if request is not None else not self.header.timed
         shares = own or "multi_connection" in self.capabilities
         if event.seq is not None and event.seq > 1 and not (shares and _saw_begin(connection, request)):
             stream.joined_late = True
@@ -523,6 +524,20 @@ class World:
             self._settle_story(self._detailed.popleft())
         for story in list(self.stories.values()):
             self._settle_story(story)
+
+
+def _next_in_order(story: Story, event: RunEvent) -> bool:
+    """Tell whether an event is its run's next one by its number, with an id of its own, and not stamped earlier."""
+    before = story.last.event.timestamp if story.last is not None else None
+    return (
+        event.exact
+        and event.seq == story.high + 1
+        and before is not None
+        and event.timestamp >= before  # type: ignore[operator]
+        and bool(event.event_id)
+        and event.event_id not in story.ids
+        and not story.missing
+    )
 
 
 def _let_go(request: Request) -> None:

@@ -115,7 +115,7 @@ class Latency(Check):
             stamp = seen.event.timestamp
             if stamp is None:
                 continue
-            self._stamped += 1
+            self._stamped += seen.pieces
             late_us = seen.op.at - (stamp - began) // _US
             if not -skew_us < late_us < skew_us:
                 if not replayed:

@@ -219,8 +219,8 @@ class Leaks(Check):
     @on(Passage)
     def passage(self, passage: Passage) -> None:
         """Search some events of a run for others' ids; and for encoded canaries, where their frames were not."""
-        if passage.sightings[0].foreign:
-            return
+        if passage.sightings[0].foreign or not self._users:
+            return  # nobody is known: a recording that others made
         pieces = [_novel(seen) for seen in passage.sightings]
         whole = b" ".join(pieces)
         words = whole.translate(_SPACED).split()
@@ -374,7 +374,7 @@ class Leaks(Check):
 
     def _streamed(self, story: Story) -> None:
         parts = story.text
-        if not parts:
+        if not parts or not self._users:
             return
         whole = "".join(part.event.payload.text or "" for part in parts).encode()
         connection = parts[0].connection

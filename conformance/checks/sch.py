@@ -106,16 +106,20 @@ class Planted(Unconcerned):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._planted: Recent[str, ops.Asked] = Recent(1_024)
+        self._tried = False
 
     @on(ops.Asked)
     def asked(self, op: ops.Asked) -> None:
         """Remember what was planted: values that no honest envelope holds."""
         for value in (op.planted or {}).values():
             self._planted.add(value, op)
+            self._tried = True
 
     @on(Passage)
     def passage(self, passage: Passage) -> None:
         """Hold the envelopes of a run's events against what its request planted."""
+        if not self._tried:
+            return
         request = passage.story.request
         planted = request is not None and request.asked.planted is not None
         if planted or passage.sightings[0].event.kind is Kind.OTHER:

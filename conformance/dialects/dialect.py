@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from conformance.events import Event, Refusal
+from conformance.events import Event, Refusal, TextDelta
 from conformance.history.operations import Action, Asked
 
 Headers = tuple[tuple[str, str], ...]
@@ -24,6 +24,13 @@ class Decoder:
     def decode(self, raw: bytes) -> Sequence[Event]:
         """Return the frame's canonical events, and what is wrong with its form (`Flaw`). Never raises."""
         raise NotImplementedError
+
+    def joined(self, raws: Sequence[bytes]) -> TextDelta | None:
+        """Return what consecutive frames tell together, where each is but the next piece of one text; else None.
+
+        Only where it returns an event have the frames been taken in. Its timestamp is that of the last.
+        """
+        return None
 
     def closed(self) -> Sequence[Event]:
         """Return what it means that the target has ended the connection, whole: for protocols where that ends a run."""
@@ -95,6 +102,7 @@ class Dialect:
     `greets` tells that a target of this dialect says something (`Ready`) to a new WebSocket before it is asked.
     `event_names` tells that the name of a server-sent event matters: then its frame is b"event: NAME\\ndata: DATA",
     else the data alone. `malformed` are requests, by what is wrong with them, that every target must refuse.
+    `piece` stands near the beginning of a frame that may be one of many pieces of a text (`Decoder.joined`).
     `source` is the text that describes a dialect that is not built in: histories hold it.
     """
 
@@ -105,6 +113,7 @@ class Dialect:
     implied: frozenset[str] = frozenset()
     greets: bool = False
     event_names: bool = False
+    piece: str = ""
     malformed: ClassVar[Mapping[str, str]] = {
         "not JSON": "{not json",
         "an array": "[1, 2, 3]",

@@ -14,6 +14,7 @@ class AgUi(Dialect):
 
     name = "ag-ui"
     transport = "http"
+    piece = '"TEXT_MESSAGE_CONTENT"'
     intrinsic = frozenset({"ag_ui"})
     implied = frozenset({"threads"})
 

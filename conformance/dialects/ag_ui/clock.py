@@ -7,11 +7,12 @@ _MILLISECONDS = tuple(timedelta(milliseconds=number) for number in range(1000))
 
 
 class Clock:
-    """Reads timestamps, in the order of a stream."""
+    """Reads timestamps, in the order of a stream; `latest` is the highest one so far."""
 
-    __slots__ = ("_moment", "_second")
+    __slots__ = ("_moment", "_second", "latest")
 
     def __init__(self) -> None:
+        self.latest: float = 0
         self._second = 0
         self._moment = datetime.fromtimestamp(0, UTC)
 
@@ -19,6 +20,8 @@ class Clock:
         """Return the moment; None where the number cannot be one of milliseconds: it lies before 1973 or after 5138."""
         if not _EARLIEST <= milliseconds < _LATEST:
             return None
+        if milliseconds > self.latest:
+            self.latest = milliseconds
         if milliseconds.__class__ is float:
             return datetime.fromtimestamp(milliseconds / 1000, UTC)
         second = milliseconds // 1000

@@ -66,6 +66,33 @@ class AgUiDecoder(Decoder):
                     return (TextDelta(None, run.run_id, run.thread_id, None, None, stamp, None, TextPayload(delta)),)
         return self._tell(wire, [])
 
+    def joined(self, raws: Sequence[bytes]) -> TextDelta | None:
+        """Return what the contents of one open message say together, where no clock goes back between them."""
+        run = self._run
+        try:
+            wires_read: list[Any] = list(map(self._read, raws))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        if {wire.__class__ for wire in wires_read} != {wires.TextContent} or run is None or run.chunk is not None:
+            return None
+        ids = {wire.message_id for wire in wires_read}
+        message = self._texts.get(wires_read[0].message_id) if len(ids) == 1 else None
+        deltas = [wire.delta for wire in wires_read]
+        if message is None or not message.answers or not all(deltas):
+            return None
+        times = [wire.timestamp for wire in wires_read]
+        stamp = None
+        if times.count(UNSET) < len(times):
+            if UNSET in times or sorted(times) != times or times[0] < self._clock.latest:
+                return None
+            stamp = self._clock.read(times[-1])
+            if stamp is None or self._clock.read(times[0]) is None:
+                return None
+        text = "".join(deltas)
+        message.pieces.append(text)
+        run.pieces.append(text)
+        return TextDelta(None, run.run_id, run.thread_id, None, None, stamp, None, TextPayload(text))
+
     def _deviating(self, raw: bytes) -> Sequence[Event]:
         flaws: list[Flaw] = []
         wire = read_loosely(raw, flaws)
