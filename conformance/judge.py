@@ -9,9 +9,9 @@ from conformance.catalogue import Catalogue, Requirement
 from conformance.checks import all_checks
 from conformance.checks.check import Check
 from conformance.dialects.dialect import Dialect
-from conformance.events import Kind, Refusal, RunEvent
-from conformance.history.operations import Action, Closed, Connecting, Header, Operation, Received, Refused
-from conformance.story import LONGEST_PASSAGE, Passage, Sighting, Story
+from conformance.events import Event, Kind, Refusal, RunEvent
+from conformance.history.operations import Action, Closed, ClosedBy, Connecting, Header, Operation, Received, Refused
+from conformance.story import LONGEST_PASSAGE, Connection, Passage, Sighting, Story
 from conformance.verdict import (
     SCHEMA,
     Finding,
@@ -82,6 +82,9 @@ class Judge:
         if isinstance(op, Received):
             self._received(op)
         elif self._stands(op):
+            if isinstance(op, Closed) and op.by is ClosedBy.TARGET:
+                connection = world.connections[op.conn]
+                self._decoded(connection, op, connection.decoder.closed())
             world.enter(op)
             self._call(self._by_class.get(type(op), ()), op)
             if isinstance(op, Refused) and op.status is not None:
@@ -116,6 +119,11 @@ class Judge:
                 self._next(seen)
                 return
         self._call(self._on_frame, op)
+        self._decoded(connection, op, events)
+
+    def _decoded(self, connection: Connection, op: Received | Closed, events: Iterable[Event]) -> None:
+        """Enter what a frame says, or the end of a connection."""
+        world = self.world
         for event in events:
             if isinstance(event, RunEvent):
                 self._event(world.sight(connection, op, event))

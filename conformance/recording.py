@@ -40,12 +40,13 @@ def judge_frames(
         began_us=0,
         target=name,
         dialect=spoken.name,
+        mapping=spoken.source,
         command="check",
         timed=False,
     )
     judge = Judge(header, spoken, catalogue)
     frames = 0
-    for operation in operations(lines, name=name):
+    for operation in operations(lines, name=name, named=spoken.event_names):
         frames += isinstance(operation, ops.Received | ops.Refused)
         judge.feed(operation)
     if not frames:
@@ -53,11 +54,14 @@ def judge_frames(
     return judge.verdict(only=only)
 
 
-def operations(file: IO[bytes], *, name: str) -> Iterator[Operation]:
-    """Return what happened according to a recording, as operations of a history; `at` only counts them."""
+def operations(file: IO[bytes], *, name: str, named: bool = False) -> Iterator[Operation]:
+    """Return what happened according to a recording, as operations of a history; `at` only counts them.
+
+    `named` tells that the names of server-sent events are part of their frames.
+    """
     first = file.read(_CHUNK)
     chunks = chain([first], iter(lambda: file.read(_CHUNK), b""))
-    return _Responses(name).read(chunks) if _EVENT_STREAM.search(first) else _frames(chunks, name)
+    return _Responses(name, named=named).read(chunks) if _EVENT_STREAM.search(first) else _frames(chunks, name)
 
 
 def _frames(chunks: Iterable[bytes], name: str) -> Iterator[Operation]:
@@ -89,8 +93,9 @@ def _received(at: int, conn: int, data: bytes) -> ops.Received:
 class _Responses:
     """The HTTP responses in a capture, each a connection of its own."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, named: bool) -> None:
         self._name = name
+        self._named = named
         self._at = 0
         self._conn = 0
         self._open = False
@@ -101,34 +106,38 @@ class _Responses:
     def read(self, chunks: Iterable[bytes]) -> Iterator[Operation]:
         """Yield the operations of all responses."""
         stream = EventStream()
-        for chunk in chunks:
+        for chunk in chain(chunks, [b"\n"]):  # the last line may lack its end
             for item in stream.items(chunk):
                 self._at += 1
                 if isinstance(item, ServerEvent):
                     yield from self._begin()
-                    yield _received(self._at, self._conn, item.data)
+                    yield _received(self._at, self._conn, item.frame(named=self._named))
                 elif isinstance(item, Comment):
                     yield from self._begin()
                     yield ops.Pinged(self._at, self._conn)
                 else:
                     yield from self._stray(item, stream)
-        yield from self._end(stream.close())
+        yield from self._end(stream.close(named=self._named))
 
     def _stray(self, item: Stray, stream: EventStream) -> Iterator[Operation]:
         line = item.line
         status = _STATUS_LINE.match(line)
         header = _HEADER.match(line)
         if status:
-            yield from self._end(stream.close())
+            yield from self._end(stream.close(named=self._named))
             self._status = (int(status[1]), status[2].decode("latin-1"))
         elif self._status is not None and not self._open and header:
             self._headers.append((header[1].decode().lower(), header[2].decode("latin-1")))
-        elif self._status is not None and self._status[0] >= 400:
+        elif self._status is not None and (self._status[0] >= 400 or self._is_json()):
             self._body.append(line)
         elif line.lstrip().startswith(b"{"):
             # an event that no client sees: the line is no frame, and is shown to be none
             yield from self._begin()
             yield _received(self._at, self._conn, b"[a line without data:] " + line)
+
+    def _is_json(self) -> bool:
+        """Tell whether the response is no stream: its body is one frame."""
+        return any(name == "content-type" and kind.startswith("application/json") for name, kind in self._headers)
 
     def _begin(self) -> Iterator[Operation]:
         """The response has a body: it began."""
@@ -150,13 +159,17 @@ class _Responses:
         if self._status is not None and not self._open:
             self._conn += 1
             status, reason = self._status
-            yield ops.Connecting(self._at, self._conn, None, self._name, "POST", "text/event-stream")
+            accept = "application/json" if self._is_json() else "text/event-stream"
+            yield ops.Connecting(self._at, self._conn, None, self._name, "POST", accept)
             if status >= 400:
                 body = b"\n".join(self._body).decode(errors="replace")
                 yield ops.Refused(self._at, self._conn, status, reason, tuple(self._headers), body)
             else:
                 yield ops.Connected(self._at, self._conn, status, tuple(self._headers))
                 self._open = True
+                if self._body:
+                    self._at += 1
+                    yield _received(self._at, self._conn, b"\n".join(self._body))
         if self._open:
             yield ops.Closed(self._at + 1, self._conn, ClosedBy.TARGET)
         self._open = False

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from conformance.catalogue import Catalogue
-from conformance.dialects import named
+from conformance.dialects import recorded
 from conformance.express.lane import Lane
 from conformance.history.store import HistoryReader
 from conformance.judge import Judge
@@ -24,7 +24,8 @@ def judge_recording(
     `UsageError` where `lines` are not such a history.
     """
     reader = HistoryReader(lines, name=name)
-    judge = Judge(reader.header, named(reader.header.dialect), catalogue)
+    header = reader.header
+    judge = Judge(header, recorded(header.dialect, header.mapping), catalogue)
     lane = Lane(judge, reader.operation)
     with _collecting_seldom():
         for count, (number, read) in enumerate(reader.blocks(block), start=1):

@@ -8,7 +8,7 @@ from msgspec import field
 from conformance.dialects.dialect import Decoder
 from conformance.events import Accepted, Event, Ready, Refusal, RunEvent
 from conformance.history import operations as ops
-from conformance.history.operations import Action, Asked, Frame, Refused
+from conformance.history.operations import Action, Asked, Closed, Frame, Refused
 
 LONGEST_PASSAGE = 256
 
@@ -169,7 +169,7 @@ class Sighting(msgspec.Struct, eq=False):
     """
 
     line: int
-    op: Frame
+    op: Frame | Closed
     event: RunEvent
     connection: Connection
     story: Story
@@ -211,7 +211,7 @@ class Notice(msgspec.Struct, frozen=True, eq=False):
     """
 
     line: int
-    op: "Frame | Refused"
+    op: Frame | Refused | Closed
     event: Event
     connection: Connection
     request: Request | None = None

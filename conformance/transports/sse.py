@@ -15,6 +15,12 @@ class ServerEvent(msgspec.Struct, frozen=True, gc=False):
     type: str = "message"
     last_id: str = ""
 
+    def frame(self, *, named: bool) -> bytes:
+        """Return what a dialect decodes: the event's data; for a `named` one with the line before that names it."""
+        return (
+            b"event: %b\ndata: %b" % (self.type.encode(), self.data) if named and self.type != "message" else self.data
+        )
+
 
 class Comment(msgspec.Struct, frozen=True):
     """A line that starts with a colon: mostly a sign of life."""
@@ -76,8 +82,8 @@ class EventStream:
             yield from self._read(lines.split(b"\n"))
         self._parts.append(unfinished)
 
-    def close(self) -> bytes | None:
-        """The stream is over: return the data of an event that was not finished, where there is one.
+    def close(self, *, named: bool = False) -> bytes | None:
+        """The stream is over: return the frame of an event that was not finished, where there is one.
 
         A body that was cut leaves such an event; clients discard it, as the standard says, or read it all the same.
         """
@@ -87,7 +93,7 @@ class EventStream:
             for _ in self._read([unfinished]):
                 pass
         event = next(self._dispatch(), None)
-        return event.data if event is not None else None
+        return event.frame(named=named) if event is not None else None
 
     def _lines_of(self, chunk: bytes) -> bytes:
         """Return bytes with every line end as LF, and without the byte order mark of the stream."""

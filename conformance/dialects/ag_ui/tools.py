@@ -4,7 +4,6 @@ A call is reported as started when its arguments are whole, for then it can run.
 calls are the client's, and their results never come in the same run. What has no result when its run ends is deferred.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +14,10 @@ from conformance import events
 from conformance.dialects.ag_ui import wire as wires
 from conformance.dialects.ag_ui.run import Call, Run, Telling
 from conformance.dialects.fields import describe, shorten
+from conformance.dialects.outcome import failure
 from conformance.events import ToolError
 
 Handler = Callable[[Run, Any, Telling], None]
-_FAILED = re.compile(r"\s*(?:tool )?error\b", re.IGNORECASE)
 
 
 def _start(run: Run, wire: wires.ToolStart, told: Telling) -> None:
@@ -176,25 +175,10 @@ def _complete(run: Run, call: Call, told: Telling, content: str, error: str | No
 
 
 def _outcome(call: Call, content: str, error: str | None = None) -> events.ToolCompletedPayload:
-    reason = error or _failure(content)
+    reason = error or failure(content)
     if reason is None:
         return events.ToolCompletedPayload(call.name, call.call_id, "ok", result=content)
     return events.ToolCompletedPayload(call.name, call.call_id, "error", error=ToolError("tool_error", reason))
-
-
-def _failure(content: str) -> str | None:
-    """Return why a tool failed, as far as its result says so: AG-UI has no field for it in TOOL_CALL_RESULT."""
-    if _FAILED.match(content):
-        return content
-    if not content.lstrip().startswith("{"):
-        return None
-    try:
-        result = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
-        return None
-    error = result.get("error")
-    failed = bool(error) or result.get("isError") is True or result.get("status") == "error"
-    return (error if isinstance(error, str) else content) if failed else None
 
 
 def result_in_snapshot(run: Run, identifier: str, content: str, error: str | None, told: Telling) -> None:
