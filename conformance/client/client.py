@@ -211,7 +211,7 @@ class Client:
             await asking.begin(http, "", (), accept=accept)
             conn = asking.asked.conn
             await self.wait(
-                lambda: asking.over, Awaited.TERMINAL, asked.ask, share=4, purpose="read", run_id=run_id, conn=conn
+                lambda: asking.whole, Awaited.TERMINAL, asked.ask, share=4, purpose="read", run_id=run_id, conn=conn
             )
             await asking.drop()
 

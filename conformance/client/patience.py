@@ -53,9 +53,10 @@ class Patience:
         self._vain[awaited, purpose] = came
 
     def _look_again(self) -> None:
-        """Give a target that only was slow all patience back."""
-        if any(came() for came in self._vain.values()):
-            self._vain.clear()
+        """Give a target that only was slow all patience back, for that kind of wait."""
+        slow = {kind for (kind, _), came in self._vain.items() if came()}
+        if slow:
+            self._vain = {key: came for key, came in self._vain.items() if key[0] not in slow}
 
     def _usual_ms(self) -> float:
         """Return how long nearly everything takes at most: one in twenty took longer."""

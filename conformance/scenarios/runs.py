@@ -106,6 +106,8 @@ async def stop(stage: Stage) -> None:
             due_ms=stage.wire.bounds.scaled_ms(stage.wire.bounds.stop_ms),
             purpose="stop",
         )
+        if not run.has(Kind.STOPPED):
+            return
 
 
 @scenario("many runs, one after the other", exercises=("LIF-11", "IDN-04", "IDN-05", "IDN-06", "DLV-09"))
