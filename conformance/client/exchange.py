@@ -89,6 +89,11 @@ class Asking:
         """Whether nothing more can come."""
         return self._task is not None and self._task.done()
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is over, and not because the kit dropped it."""
+        return self.over and self._task is not None and not self._task.cancelled()
+
     async def begin(
         self, http: httpx.AsyncClient, text: str, earlier: Sequence[Turn], *, accept: str | None = None
     ) -> None:
