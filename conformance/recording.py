@@ -40,6 +40,7 @@ def judge_frames(
         began_us=0,
         target=name,
         dialect=spoken.name,
+        mapping=spoken.source,
         command="check",
         timed=False,
     )

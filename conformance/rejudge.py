@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from conformance.catalogue import Catalogue
-from conformance.dialects import named
+from conformance.dialects import recorded
 from conformance.express.lane import Lane
 from conformance.history.store import HistoryReader
 from conformance.judge import Judge
@@ -18,7 +18,8 @@ def judge_recording(lines: IO[bytes], *, name: str, catalogue: Catalogue, only: 
     `UsageError` where `lines` are not such a history.
     """
     reader = HistoryReader(lines, name=name)
-    judge = Judge(reader.header, named(reader.header.dialect), catalogue)
+    header = reader.header
+    judge = Judge(header, recorded(header.dialect, header.mapping), catalogue)
     lane = Lane(judge, reader.operation)
     for number, block in reader.blocks():
         lane.feed(block, number)

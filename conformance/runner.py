@@ -77,16 +77,17 @@ class Silent:
 
 
 def reference(*, fault: str | None = None, dialect: str = "five-events") -> Target:
-    """Return the reference engine as a target, or one of its faulty variants; it speaks five-events and ag-ui."""
-    if dialect not in _REFERENCE_URLS:
-        raise UsageError(f"--dialect {dialect}: the reference engine speaks {' and '.join(_REFERENCE_URLS)}")
+    """Return the reference engine as a target, or one of its faulty variants.
+
+    It speaks five-events and ag-ui, and whatever mapping describes one of them.
+    """
     words = [sys.executable, "-m", "reference_impl", "--port", "{port}", "--secret-env", _REFERENCE_SECRET]
     words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S)]
     words += ["--fault", fault] if fault else []
     return Target(
         target=TargetTable(
             name="reference engine" if fault is None else f"reference engine with fault {fault}",
-            url=_REFERENCE_URLS[dialect],
+            url=_reference_url(dialect),
             command=shlex.join(words),
             health="http://127.0.0.1:{port}/ready",
             dialect=dialect,
@@ -94,6 +95,14 @@ def reference(*, fault: str | None = None, dialect: str = "five-events") -> Targ
         auth=AuthTable(scheme="jwt-hs256", secret_env=_REFERENCE_SECRET),
         bounds=Bounds(run_limit_s=_REFERENCE_RUN_LIMIT_S, message_bytes=65_536),
     )
+
+
+def _reference_url(dialect: str) -> str:
+    if dialect.endswith(".toml"):
+        return _REFERENCE_URLS["ag-ui" if named(dialect).transport == "http" else "five-events"]
+    if dialect not in _REFERENCE_URLS:
+        raise UsageError(f"--dialect {dialect}: the reference engine speaks {' and '.join(_REFERENCE_URLS)}")
+    return _REFERENCE_URLS[dialect]
 
 
 def spoken(target: Target) -> Dialect:
@@ -258,6 +267,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
             began_us=clock.began_us,
             target=target.name,
             dialect=dialect.name,
+            mapping=dialect.source,
             seed=options.seed,
             profile=options.profile.value,
             capabilities=target.target.capabilities,

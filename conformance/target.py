@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from conformance.bounds import Bounds
+from conformance.capabilities import CAPABILITIES
 from conformance.errors import UsageError
 
 Behaviour = Literal["chat", "tool", "tool_failure", "parallel_tools", "model_failure", "hang", "recall", "long"]
@@ -23,19 +24,6 @@ _WORDS = (
     ("bool", "true or false"),
     ("array", "a list"),
     ("object", "a table"),
-)
-CAPABILITIES = (
-    "resume",
-    "stop",
-    "threads",
-    "multi_connection",
-    "text_stream",
-    "memory",
-    "thinking",
-    "seq",
-    "idempotency",
-    "heartbeat",
-    "durable",
 )
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
@@ -105,7 +93,16 @@ def load(path: Path) -> Target:
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_explain(str(error))}") from error
     check(target, str(path))
-    return target
+    return _with_mapping(target)
+
+
+def _with_mapping(target: Target) -> Target:
+    """Take the path of a mapping as relative to the target file, as all its paths are."""
+    dialect = target.target.dialect
+    if not dialect.endswith(".toml"):
+        return target
+    table = msgspec.structs.replace(target.target, dialect=str(Path(target.directory, dialect)))
+    return msgspec.structs.replace(target, target=table)
 
 
 def check(target: Target, path: str) -> None:

@@ -266,7 +266,12 @@ class World:
         run_id = event.run_id
         if run_id is None or is_placeholder(run_id):
             asked = self._exchange_of(connection)
-            meant = self._meant(connection.op.user, event) if asked is None else asked.story
+            if asked is not None:
+                meant = asked.story
+            elif connection.op.method == "POST" and connection.op.ask is None:
+                meant = self._nameless_of(connection)
+            else:
+                meant = self._meant(connection.op.user, event)
             if meant is not None:
                 return meant
         else:
@@ -288,6 +293,11 @@ class World:
         ask = connection.op.ask
         request = self.requests.get(ask) if ask is not None else None
         return request if request is not None and request.runs else None
+
+    def _nameless_of(self, connection: Connection) -> Story | None:
+        """Return the run without an id that the answer to a recorded request has told of, None where it has not yet."""
+        mine = (s for s in (*self.stories.values(), *self._detailed) if s.connection is connection and s.run_id is None)
+        return next(mine, None)
 
     def _meant(self, user: str | None, event: RunEvent) -> Story | None:
         """Return the run that an event without a run id can only belong to, None where that cannot be told."""

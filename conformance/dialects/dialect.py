@@ -93,10 +93,11 @@ class Dialect:
     where it announces none. `greets` tells that a target of this dialect says something (`Ready`) to a new WebSocket
     before it is asked. `event_names` tells that the name of a server-sent event matters: then its frame is
     b"event: NAME\\ndata: DATA", else the data alone. `malformed` are requests, by what is wrong with them, that every
-    target must refuse.
+    target must refuse. `source` is the text that describes a dialect that is not built in: histories hold it.
     """
 
     name: str
+    source: str | None = None
     transport: Literal["websocket", "http"] = "websocket"
     intrinsic: frozenset[str] = frozenset()
     implied: frozenset[str] = frozenset()

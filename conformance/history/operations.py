@@ -20,6 +20,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="op", tag="history"):
     `began_us` is wall-clock time in microseconds since 1970. `capabilities` is None where the target file declares
     none: then what the target announces counts, else what the dialect implies. `granted` are capabilities that come
     from how the kit drives the target (jwt, managed). Not `timed` is what was recorded without the times of arrival.
+    `mapping` is the mapping file's text where that is what describes the dialect.
     """
 
     format: int
@@ -38,6 +39,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="op", tag="history"):
     timed: bool = True
     repeat: str | None = None
     only: tuple[str, ...] = ()
+    mapping: str | None = None
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False, tag_field="op", omit_defaults=True):

@@ -59,6 +59,7 @@ GOOD: dict[str, list[Any]] = {
     "nothing but an error": [error(), DONE],
     "an error that leaves a text open": [START, STEP, *text("half")[:-1], error(), STEPPED, FINISH, DONE],
     "an error, and a tool that ends after it": [START, *step(call(), error(), output()), FINISH, DONE],
+    "an error, and no more": [START, STEP, *text("half")[:-1], error()],
     "an abort": [START, STEP, *text("half")[:-1], *call(), {"type": "abort", "reason": "by the user"}, DONE],
     "data, sources, files and metadata": [
         {"type": "data-progress", "data": 1, "transient": True},
@@ -104,6 +105,7 @@ BAD: dict[str, tuple[set[str], list[Any]]] = {
     "an error without a text": ({"EVT-10", "SCH-06"}, [START, error(""), DONE]),
     "a stack trace": ({"SCH-06"}, [START, error("Traceback (most recent call last): ..."), DONE]),
     "a tool's error without a text": ({"EVT-08"}, answer(step(call(), broken("")), text("x"))),
+    "an error after the finish": ({"EVT-02", "EVT-03"}, [*answer(text("x"))[:-1], error(), DONE]),
     "a body that was cut": ({"EVT-02"}, [START, STEP, *text("half")[:-1]]),
 }
 
@@ -135,6 +137,14 @@ def test_what_a_run_tells() -> None:
     assert said[2].payload.parameters == {"city": "Oslo"}
     assert (said[3].payload.status, said[3].payload.result) == ("ok", {"t": 4})
     assert said[-1].payload.final_response == "It is cold"
+
+
+def test_responses_in_one_capture_are_told_apart() -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n\r\n"
+    cut, whole = stream([START, STEP, *text("half")[:-1]]), stream(answer(text("x")))
+    assert violated(head + whole + head + whole) == set()
+    verdict = check(head + cut + head + whole)
+    assert [(r.id, r.violations) for r in verdict.requirements if r.violations] == [("EVT-02", 1)]
 
 
 def test_a_tool_that_the_client_runs_is_deferred() -> None:
