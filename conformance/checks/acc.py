@@ -37,6 +37,9 @@ class Entry(Unconcerned):
         shown = connection.op.credentials
         if connection.op.origin is not None and shown is Credentials.VALID:
             self.exercised["ACC-07"] += 1
+        expires = connection.op.expires_at
+        if expires is not None and connection.op.at > expires:
+            self.exercised["ACC-06"] += op.status == 401
         if shown in _MAY_ENTER:
             return
         requirement = self._decides(shown)
@@ -62,8 +65,13 @@ class Entry(Unconcerned):
     def connected(self, op: ops.Connected) -> None:
         """An exchange without good credentials was answered."""
         connection = self.world.connections[op.conn]
-        if connection.op.method != "websocket" and connection.op.credentials not in _MAY_ENTER:
+        if connection.op.method == "websocket":
+            return
+        if connection.op.credentials not in _MAY_ENTER:
             self._entered(connection, f"HTTP {op.status}", self.here(op), self._decides(connection.op.credentials))
+        expires = connection.op.expires_at
+        if expires is not None and connection.op.at > expires + self.world.bounds.credentials_grace_s * 1e6:
+            self._outlived(connection, f"a request {(connection.op.at - expires) / 1e6:.0f} s after is served", op)
 
     @on(ops.Received)
     def frame(self, op: ops.Received) -> None:

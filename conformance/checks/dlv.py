@@ -122,9 +122,10 @@ class Latency(Check):
                 add(late_ms)
 
     def _slow(self, seen: Sighting, late_ms: float, *, replayed: bool) -> None:
-        stamped_at, connected = seen.op.at - late_ms * 1000, seen.connection.connected
-        if replayed or self.world.lagged_at >= stamped_at or (connected is not None and connected.at > stamped_at):
-            return  # nothing can arrive on a connection before it is open
+        stamped_at, connection = seen.op.at - late_ms * 1000, seen.connection
+        begun = connection.connected if connection.op.method in ("websocket", "GET") else connection.op
+        if replayed or self.world.lagged_at >= stamped_at or (begun is not None and begun.at > stamped_at):
+            return  # nothing can arrive on a connection before it is open, nor in answer to what was not asked
         if self._slowest is None or late_ms > self._slowest[0]:
             self._slowest = (late_ms, seen)
         self._latency.add(late_ms)

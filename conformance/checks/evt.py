@@ -173,6 +173,8 @@ class Lifecycle(Check):
             return
         if op.awaited not in (Awaited.TERMINAL, Awaited.STARTED, Awaited.ANSWER):
             return
+        if op.awaited is Awaited.ANSWER and request.asked.behaviour == "greedy":
+            return  # it may wait for the user's other runs to end
         story = request.story
         if op.awaited is Awaited.STARTED and story is not None:
             return  # it was taken on, and only has not come as far as the kit wanted
@@ -205,9 +207,11 @@ class Lifecycle(Check):
     @on(ops.Closed)
     def closed(self, op: ops.Closed) -> None:
         """A connection that the target closed under a running run, without a code that says why."""
-        if op.by is not ClosedBy.TARGET or op.code in _CLOSES_WITH_NOTICE:
+        if op.by is ClosedBy.KIT or op.code in _CLOSES_WITH_NOTICE:
             return
         connection = self.world.connections[op.conn]
+        if op.by is ClosedBy.NETWORK and connection.was_paused:
+            return  # a slow reader is told by a body that breaks off
         for story in self.world.stories.values():
             mine = story.connection is connection
             if mine and story.terminal is None and story.events:
@@ -225,10 +229,16 @@ class Lifecycle(Check):
                     "EVT-02",
                     "the target closed the connection before the run's end",
                     expected="one terminal event",
-                    actual=f"close code {op.code} after {story.last.event.kind.name.lower()}",
+                    actual=f"{_ending(op)} after {story.last.event.kind.name.lower()}",
                     witnesses=[story.last, Here(line, op)],
                     run=story,
                 )
+
+
+def _ending(op: ops.Closed) -> str:
+    if op.code is not None:
+        return f"close code {op.code}"
+    return f"the body breaks off ({op.reason})" if op.by is ClosedBy.NETWORK else "the body ends"
 
 
 def _ended_somewhere(story: Story | None) -> bool:

@@ -12,7 +12,7 @@ from conformance.express.stretch import Stretch
 from conformance.history.operations import Credentials
 from conformance.identity import is_placeholder
 from conformance.recent import Recent
-from conformance.story import Notice, Sighting, Story
+from conformance.story import Notice, Request, Sighting, Story
 
 _SAMPLES = 400
 _NEEDED = 20
@@ -422,12 +422,28 @@ class Echo(Check):
         if request is None or seen.foreign or not seen.fresh or seen.story.first is not None or came is None:
             return
         self.exercised["IDN-07"] += 1
+        asked = request.asked
+        if seen.connection.op.ask is not None and asked.owner is None and asked.thread_id and seen.event.thread_id:
+            self._thread(seen, request)
         if came != request.asked.request_id:
             self.fail(
                 "IDN-07",
                 "a run starts under another request_id than the client's",
                 expected=f"request_id: {request.asked.request_id}",
                 actual=f"request_id: {describe(came)}",
+                witnesses=[request, seen],
+                run=seen.story,
+            )
+
+    def _thread(self, seen: Sighting, request: Request) -> None:
+        sent, came = request.asked.thread_id, seen.event.thread_id
+        self.exercised["IDN-07"] += 1
+        if came != sent:
+            self.fail(
+                "IDN-07",
+                "the thread_id that the client chose comes back changed",
+                expected=f"thread_id: {sent}",
+                actual=f"thread_id: {describe(came)}",
                 witnesses=[request, seen],
                 run=seen.story,
             )

@@ -12,6 +12,7 @@ from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
 from conformance.identity import Mark
+from conformance.recent import Recent
 from conformance.story import Connection, Notice, Passage, Request, Sighting, Story
 
 _WORDS = re.compile(rb"[\w-]{8,}")
@@ -35,7 +36,7 @@ class Leaks(Check):
         self._trespass: dict[int, str] = {}
         self._own: tuple[int, list[tuple[bytes, Mark]]] = (0, [])
         self._alone_frames: int | None = None
-        self._threads: dict[str, set[str]] = {}
+        self._threads: Recent[str, set[str]] = Recent(2_048)
 
     # -- who is there -----------------------------------------------------------------------------------------------
 
@@ -64,7 +65,6 @@ class Leaks(Check):
             if len(self._gone) < 4096:
                 self._gone.add(user)
             self._named.pop(user, None)
-            self._threads.pop(user, None)
         self._trespass.pop(op.conn, None)
 
     @on(ops.Asked)
@@ -159,8 +159,10 @@ class Leaks(Check):
 
     @on(ops.Refused)
     def refused(self, op: ops.Refused) -> None:
-        """An HTTP error shown to a user."""
+        """An HTTP error shown to a user; one that answers a question is told as a `Refusal` as well."""
         connection = self.world.connections[op.conn]
+        if any(request.asked.action is not Action.READ for request in connection.unanswered):
+            return
         self._error(self.here(op), op.body.encode(), connection)
         self._ids(op.body.encode(), connection, self.here(op), None)
 
@@ -337,8 +339,21 @@ class Leaks(Check):
         self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
         self._on_thread(story.user, story.thread_id)
 
+    @on(Kind.STARTED)
+    def started(self, seen: Sighting) -> None:
+        """Over HTTP a run that starts was accepted."""
+        story = seen.story
+        if seen.connection.op.ask is None or story.first is not None or story.user is None or story.thread_id is None:
+            return
+        mine = [s for s in self.world.open_of.get(story.user, ()) if s is not story]
+        self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
+        self._on_thread(story.user, story.thread_id)
+
     def _on_thread(self, user: str, thread_id: str) -> None:
-        before = self._threads.setdefault(user, set())
+        before = self._threads.get(user)
+        if before is None:
+            before = set()
+            self._threads.add(user, before)
         self.exercised["ISO-04"] += len(before) > (thread_id in before)
         if len(before) < 2:  # two show that there is another than any third
             before.add(thread_id)

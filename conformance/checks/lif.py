@@ -10,7 +10,7 @@ from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.recent import Recent
-from conformance.story import Notice, Request, Sighting, Story
+from conformance.story import Connection, Notice, Request, Sighting, Story
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _BAD_INPUT = {Action.GARBAGE: "LIF-08", Action.UNKNOWN_TYPE: "LIF-09", Action.OVERSIZE: "LIF-10"}
@@ -265,6 +265,10 @@ class BadInput(Unconcerned):
         """It was answered by a close; or someone else's connection went down with it."""
         asked = self._open.pop(op.conn, None)
         connection = self.world.connections[op.conn]
+        if connection.op.method != "websocket":
+            if asked is not None and op.by is not ClosedBy.KIT and not self._unlimited(asked):
+                self._report_input(_BAD_INPUT[asked.action], asked, "no error, as if it were well formed", op)
+            return
         if op.by is not ClosedBy.TARGET:
             return
         if asked is not None:
@@ -274,6 +278,13 @@ class BadInput(Unconcerned):
             if culprit is not None:
                 requirement = _BAD_INPUT[culprit.action]
                 self._report_input(requirement, culprit, f"another connection closed with {op.code}", op)
+
+    @on(ops.Refused)
+    def dropped(self, op: ops.Refused) -> None:
+        """An HTTP request was not answered at all."""
+        asked = self._open.pop(op.conn, None) if op.status is None else None
+        if asked is not None and asked.action is not Action.OVERSIZE:
+            self._report_input(_BAD_INPUT[asked.action], asked, f"no answer ({op.reason})", op)
 
     def _scenario(self, conn: int) -> str | None:
         connection = self.world.connections.get(conn)
@@ -295,10 +306,16 @@ class BadInput(Unconcerned):
         if asked is None or asked.ask != op.ask or op.late:
             return
         del self._open[op.conn]
-        if asked.action is Action.OVERSIZE and self.world.message_bytes is None:
-            self.undecided["LIF-10"] = "the message limit is not known: set [bounds] message_bytes in the target file"
+        if self._unlimited(asked):
             return
         self._report_input(_BAD_INPUT[asked.action], asked, f"nothing within {op.waited_ms:,} ms", op)
+
+    def _unlimited(self, asked: ops.Asked) -> bool:
+        """Tell whether it is large input for a target of which nobody knows what it takes."""
+        unknown = asked.action is Action.OVERSIZE and self.world.message_bytes is None
+        if unknown:
+            self.undecided["LIF-10"] = "the message limit is not known: set [bounds] message_bytes in the target file"
+        return unknown
 
     def _report_input(self, requirement: str, asked: ops.Asked, actual: str, op: ops.Operation) -> None:
         expected = {
@@ -325,7 +342,7 @@ class ManyRuns(Unconcerned):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._done: dict[int, int] = {}
+        self._done: dict[int | str, int] = {}
 
     @on(Kind.COMPLETED)
     def completed(self, seen: Sighting) -> None:
@@ -333,8 +350,8 @@ class ManyRuns(Unconcerned):
         request = seen.story.request
         if request is None or request.connection is not seen.connection or seen.story.terminal is not None:
             return
-        number = seen.connection.number
-        done = self._done[number] = self._done.get(number, 0) + 1
+        key = _whose(seen.connection)
+        done = self._done[key] = self._done.get(key, 0) + 1
         self.exercised["LIF-11"] += done > 1
 
     def tally(self, told: Stretch) -> None:
@@ -352,7 +369,8 @@ class ManyRuns(Unconcerned):
     def gave_up(self, op: ops.GaveUp) -> None:
         """A later run does not get through."""
         request = self.world.requests.get(op.ask) if op.ask is not None else None
-        done = self._done.get(op.conn, 0)
+        connection = self.world.connections.get(op.conn)
+        done = self._done.get(_whose(connection), 0) if connection is not None else 0
         if request is None or op.late or request.asked.behaviour != "again" or not done:
             return
         self.exercised["LIF-11"] += 1
@@ -369,7 +387,7 @@ class ManyRuns(Unconcerned):
     def refused(self, notice: Notice) -> None:
         """A later run is refused."""
         request = notice.request
-        done = self._done.get(notice.connection.number, 0)
+        done = self._done.get(_whose(notice.connection), 0)
         if request is not None and request.asked.behaviour == "again" and done:
             self.exercised["LIF-11"] += 1
             self.fail(
@@ -380,6 +398,11 @@ class ManyRuns(Unconcerned):
                 witnesses=[request, notice],
                 user=request.asked.user,
             )
+
+
+def _whose(connection: Connection) -> int | str:
+    """Return whose runs are counted together: a WebSocket's, or over HTTP a user's."""
+    return connection.number if connection.op.method == "websocket" else connection.user or ""
 
 
 class Memory(Check):

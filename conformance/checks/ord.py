@@ -223,6 +223,9 @@ class Replays(Unconcerned):
         connection = self.world.connections[op.conn]
         if not connection.was_paused or op.by is not ClosedBy.TARGET:
             return
+        if connection.op.method != "websocket":
+            self.exercised["DLV-06"] += 1
+            return  # the body is whole
         beat = self.world.heartbeat_s
         if op.code == _ABNORMAL and beat is not None and op.at - connection.paused_at >= beat * 1e6:
             return  # it read no ping for a heartbeat or longer: taken for dead, not for slow

@@ -55,16 +55,15 @@ class Channel:
         method: str = "websocket",
         accept: str = "",
         credentials: Credentials = Credentials.VALID,
-        lifetime_s: float | None = None,
+        expires_at: int | None = None,
         origin: str | None = None,
         ask: int | None = None,
         answers_pings: bool = True,
     ) -> None:
         """Record that the kit connects."""
-        now = self.now()
         self.wire.recorder.record(
             ops.Connecting(
-                now,
+                self.now(),
                 self.conn,
                 self.user,
                 self.wire.recorder.redact_text(url),
@@ -72,7 +71,7 @@ class Channel:
                 accept,
                 credentials,
                 origin,
-                now + int(lifetime_s * 1e6) if lifetime_s is not None else None,
+                expires_at,
                 ask,
                 answers_pings,
                 self.scenario,

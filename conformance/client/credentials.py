@@ -9,11 +9,11 @@ from conformance.history.operations import Credentials
 
 @dataclass(frozen=True)
 class Shown:
-    """What a client shows of itself. `lifetime_s` is None where its credentials do not expire soon."""
+    """What a client shows of itself. `expires_at` (µs) is None where its credentials do not expire soon."""
 
     credentials: Credentials = Credentials.VALID
     token: str | None = None
-    lifetime_s: float | None = None
+    expires_at: int | None = None
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -41,7 +41,8 @@ async def show(wire: Wire, user: str | None, credentials: Credentials, lifetime_
     if token is not None:
         wire.recorder.keep_secret(token, of=name)
         wire.recorder.keep_secret(_base64url(token), of=name)
-    return Shown(credentials, token, lifetime_s)
+    expires_at = None if lifetime_s is None else wire.recorder.clock.now() + int(lifetime_s * 1e6)
+    return Shown(credentials, token, expires_at)
 
 
 def _base64url(token: str) -> str:

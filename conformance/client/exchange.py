@@ -32,6 +32,12 @@ class Post(Channel):
         if self.question is not None:
             self.asking.sent.set()
 
+    def on_connected(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"") -> None:
+        """Record that the target accepted."""
+        super().on_connected(status, headers, body)
+        self.asking.taken = self.asking.taken or self.question is not None
+        self._hearer.wake()
+
     def was_refused(
         self, status: int | None, reason: str, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
     ) -> None:
@@ -50,7 +56,10 @@ class Post(Channel):
 
 
 class Asking:
-    """Carries out one question. `channel` is the exchange that is under way, or was the last."""
+    """Carries out one question. `channel` is the exchange that is under way, or was the last.
+
+    It is `taken` once the exchange that puts the question is answered, and not by an error.
+    """
 
     def __init__(
         self,
@@ -67,6 +76,7 @@ class Asking:
         self.scenario = scenario
         self.channel: Post | None = None
         self.frames: list[bytes] = []
+        self.taken = False
         self.sent = asyncio.Event()
         self._wire = wire
         self._hearer = hearer
@@ -136,7 +146,7 @@ class Asking:
             method=exchange.method,
             accept=accept_of(exchange),
             credentials=self._shown.credentials,
-            lifetime_s=self._shown.lifetime_s,
+            expires_at=self._shown.expires_at,
             ask=None if prepares else self.asked.ask,
         )
         if not prepares and post.question is None and not self.sent.is_set():

@@ -64,10 +64,17 @@ class Run:
         return any(event.kind is kind for event in self.events)
 
     async def answered(self) -> bool:
-        """Wait until the run is accepted or refused."""
+        """Wait until the run is accepted or refused: over HTTP, until the answer begins."""
         return await self._wait(
-            lambda: self.accepted is not None or self.refusal is not None or bool(self.events), Awaited.ANSWER, None
+            lambda: self.accepted is not None or self.refusal is not None or bool(self.events) or self._taken,
+            Awaited.ANSWER,
+            None,
         )
+
+    @property
+    def _taken(self) -> bool:
+        """Whether the answer to the exchange that asks for it has begun."""
+        return self.asking is not None and self.asking.taken
 
     async def until(self, kind: Kind, *, patience_ms: float | None = None) -> bool:
         """Wait until an event of that kind has come, or the run is over."""

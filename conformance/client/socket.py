@@ -29,7 +29,7 @@ class Socket(Channel):
         self.connecting(
             url,
             credentials=shown.credentials,
-            lifetime_s=shown.lifetime_s,
+            expires_at=shown.expires_at,
             origin=origin,
             answers_pings=answers_pings,
         )

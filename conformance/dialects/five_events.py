@@ -247,7 +247,9 @@ class FiveEvents(Dialect):
         "deep nesting": '{"type": "start_agent", "payload": ' + "[" * 2000 + "]" * 2000 + "}",
         "lone surrogates": '{"type": "start_agent", "payload": {"user_request": "\\ud800", "request_id": 4}}',
     }
-    intrinsic = frozenset({"thinking", "seq", "idempotency", "heartbeat", "durable"})
+    intrinsic = frozenset(
+        {"thinking", "seq", "idempotency", "heartbeat", "durable", "run_access", "run_ids", "user_ids"}
+    )
     implied = frozenset({"resume", "stop", "threads", "multi_connection", "text_stream", "memory"})
 
     def decoder(self) -> Decoder:

@@ -1,5 +1,7 @@
 """Who may come in, and as whom."""
 
+import asyncio
+
 from conformance.history.operations import Awaited, Credentials
 from conformance.scenarios.scenario import Stage, scenario
 from conformance.script import Script, say
@@ -9,12 +11,17 @@ _FORGERIES = (Credentials.EXPIRED, Credentials.FORGED, Credentials.UNSIGNED)
 
 async def _refused(stage: Stage, credentials: Credentials, *, as_browser: bool = False) -> None:
     client = stage.client(stage.user())
-    if await client.open(credentials=credentials, as_browser=as_browser):
-        await client.wait(
-            lambda: client.closed is not None or client.received > 0,
-            Awaited.REFUSAL,
-            patience_ms=stage.wire.patience_ms / 2,
-        )
+    if not await client.open(credentials=credentials, as_browser=as_browser):
+        return
+    if stage.over_http:
+        run = await client.start("chat", [{"think": "who is it?"}, *say("somebody")])
+        await run.answered()
+        return
+    await client.wait(
+        lambda: client.closed is not None or client.received > 0,
+        Awaited.REFUSAL,
+        patience_ms=stage.wire.patience_ms / 2,
+    )
 
 
 @scenario("no credentials", exercises=("ACC-01",))
@@ -32,6 +39,8 @@ async def bad_credentials(stage: Stage) -> None:
     if "jwt" in stage.capabilities():
         for kind in _FORGERIES:
             await _refused(stage, kind)
+        if stage.over_http:
+            return
         await _refused(stage, Credentials.FORGED, as_browser=True)
         browser = await stage.connect(as_browser=True)
         await stage.chat(browser)
@@ -39,10 +48,14 @@ async def bad_credentials(stage: Stage) -> None:
 
 @scenario("credentials that expire", exercises=("ACC-06",), needs=("jwt",), background=True)
 async def expiry(stage: Stage) -> None:
-    """Stay connected until the token has expired, and as long as the grace lasts."""
+    """Stay connected until the token has expired, and as long as the grace lasts; over HTTP, ask again then."""
     client = await stage.connect(credentials=Credentials.SHORT_LIVED, lifetime_s=2.0)
     await stage.chat(client)
     grace = stage.wire.bounds.credentials_grace_s
+    if stage.over_http:
+        await asyncio.sleep(2.5)
+        await stage.chat(client)
+        return
     patience_s = 2.5 + (grace if stage.full else min(grace, 3.0))
     await client.wait(lambda: client.closed is not None, Awaited.CLOSE, patience_ms=patience_s * 1000)
 
@@ -59,7 +72,7 @@ async def impersonation(stage: Stage) -> None:
     await stage.chat(victim)
 
 
-@scenario("a browser from elsewhere", exercises=("ACC-07",))
+@scenario("a browser from elsewhere", exercises=("ACC-07",), needs=("websocket",))
 async def foreign_origin(stage: Stage) -> None:
     """Connect with the Origin header of a page that has no business here."""
     client = stage.client(stage.user())

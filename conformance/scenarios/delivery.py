@@ -56,6 +56,24 @@ async def abandoned(stage: Stage) -> None:
         await _resume(stage, run, 0)
 
 
+@scenario("left in the middle", exercises=("LIF-04", "ISO-10"), needs=("http",))
+async def left(stage: Stage) -> None:
+    """Leave while a tool runs and while the model is silent; come back to the same thread, and another user comes."""
+    stall: Script = [{"think": "a moment"}, {"stall_ms": 400}, *say("too late")]
+    for leave_at in (Kind.TOOL_STARTED, Kind.THINKING):
+        client = await stage.connect()
+        if leave_at is Kind.TOOL_STARTED:
+            run = await stage.sleeper(client, 400)
+        else:
+            run = await client.start("chat", stall, label="left")
+            await run.until(Kind.THINKING)
+        thread = run.thread_id
+        await client.cut()
+        again = await stage.connect(client.user)
+        await stage.chat(again, label="queued", thread_id=thread)
+        await stage.chat(await stage.connect())
+
+
 @scenario("two connections of one user", exercises=("DLV-10", "ORD-05", "DLV-04"), needs=("multi_connection",))
 async def second_connection(stage: Stage) -> None:
     """A user with two windows open sees the same in both."""

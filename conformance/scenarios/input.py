@@ -1,23 +1,10 @@
 """Input that nobody should send, and input sent twice."""
 
-from conformance.history.operations import Action
+from conformance.history.operations import Action, Asked
 from conformance.scenarios.scenario import Stage, echo, scenario
 from conformance.script import Script, say
 
-_GARBAGE = {
-    "not JSON": "{not json",
-    "an array": "[1, 2, 3]",
-    "a bare string": '"hello"',
-    "null": "null",
-    "no type": '{"payload": {}}',
-    "a type that is no string": '{"type": 7, "payload": {}}',
-    "no payload": '{"type": "start_agent"}',
-    "a payload that is no object": '{"type": "start_agent", "payload": "run"}',
-    "fields of wrong types": '{"type": "start_agent", "payload": {"user_request": 1, "request_id": {}}}',
-    "a stop without a run": '{"type": "stop_agent", "payload": {}}',
-    "deep nesting": '{"type": "start_agent", "payload": ' + "[" * 2000 + "]" * 2000 + "}",
-    "lone surrogates": '{"type": "start_agent", "payload": {"user_request": "\\ud800", "request_id": 4}}',
-}
+_TOO_LARGE = Asked(0, 0, 0, "", Action.START, request_id="too-large", thread_id="thread-too-large")
 
 
 @scenario("malformed frames", exercises=("LIF-08", "SCH-06"))
@@ -25,7 +12,7 @@ async def malformed(stage: Stage) -> None:
     """Send what is not even well formed; somebody else is connected meanwhile."""
     bystander = await stage.connect()
     client = await stage.connect()
-    for what, text in _GARBAGE.items():
+    for what, text in stage.wire.dialect.malformed.items():
         if client.closed is not None:
             client = await stage.connect(client.user)
         asked = await client.ask(Action.GARBAGE, text=text, behaviour=what)
@@ -35,7 +22,7 @@ async def malformed(stage: Stage) -> None:
     await stage.chat(bystander)
 
 
-@scenario("unknown message types", exercises=("LIF-09",))
+@scenario("unknown message types", exercises=("LIF-09",), needs=("websocket",))
 async def unknown_type(stage: Stage) -> None:
     """Send a message of a type that does not exist."""
     client = await stage.connect()
@@ -55,7 +42,7 @@ async def oversize(stage: Stage) -> None:
     client = await stage.connect()
     limit = stage.announced().message_bytes
     size = limit + 1024 if limit is not None else 17 * 2**20
-    frame = '{"type": "start_agent", "payload": {"request_id": "too-large", "user_request": "' + "x" * size + '"}}'
+    frame = stage.wire.dialect.request(_TOO_LARGE, "x" * size)
     asked = await client.ask(Action.OVERSIZE, text=frame, behaviour=f"{len(frame):,} bytes")
     await client.answer(asked)
     await stage.chat(bystander)

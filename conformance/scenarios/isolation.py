@@ -64,7 +64,7 @@ async def foreign_thread(stage: Stage) -> None:
     await stage.chat(owner, thread_id=thread)
 
 
-@scenario("another user's run", exercises=("ACC-04", "ISO-03", "ISO-11", "SCH-07"))
+@scenario("another user's run", exercises=("ACC-04", "ISO-03", "ISO-11", "SCH-07"), needs=("run_access",))
 async def foreign_run(stage: Stage) -> None:
     """Stop, resume and read a run that belongs to somebody else, and one that does not exist."""
     stage.needs_users()
@@ -112,6 +112,7 @@ async def bad_neighbour(stage: Stage) -> None:
 @scenario("somebody takes all there is", exercises=("ISO-12",))
 async def greedy_neighbour(stage: Stage) -> None:
     """One user opens runs and leaves them open until refused; another, who has none, asks for one."""
+    stage.needs_users()
     bystander, greedy = await stage.connect(), await stage.connect()
     await stage.chat(bystander, label="calm")
     script: Script = [{"think": "mine"}, tool("hang"), *say("never")]

@@ -61,6 +61,11 @@ class Stage:
         """Whether this is the full profile."""
         return self.profile is Profile.FULL
 
+    @property
+    def over_http(self) -> bool:
+        """Whether each question is an HTTP exchange of its own."""
+        return self.wire.dialect.transport == "http"
+
     def user(self) -> str:
         """Return a user who is new to this scenario; raises `Skipped` where there are no more."""
         user = self.wire.auth.new_user(self.wire.random)

@@ -18,6 +18,7 @@ class Adk(Dialect):
 
     name = "adk"
     transport = "http"
+    intrinsic = frozenset({"run_ids"})
     implied = frozenset({"threads", "memory", "text_stream"})
 
     def decoder(self) -> Decoder:

@@ -20,6 +20,7 @@ class Chainlit(Dialect):
 
     name = "chainlit"
     transport = "websocket"
+    intrinsic = frozenset({"run_ids"})
     implied = frozenset({"stop"})
     greets = True
 

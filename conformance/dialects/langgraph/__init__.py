@@ -24,6 +24,7 @@ class LangGraph(Dialect):
     name = "langgraph"
     transport = "http"
     event_names = True
+    intrinsic = frozenset({"run_ids", "run_access"})
     implied = frozenset({"threads", "stop"})
 
     def decoder(self) -> Decoder:
