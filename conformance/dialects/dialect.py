@@ -91,7 +91,8 @@ class Dialect:
 
     `intrinsic` are the capabilities that every target of this dialect has; `implied` those that it is taken to have
     where it announces none. Some are facts of a protocol: seq (events are numbered), run_ids (the target names runs,
-    not the client), user_ids (events name their user), run_access (a run can be read, resumed or stopped by its id).
+    not the client), user_ids (events name their user), run_access (a run can be read, resumed or stopped by its id),
+    json_answers (what is no stream is answered as a JSON object, a refusal with status 200).
     `greets` tells that a target of this dialect says something (`Ready`) to a new WebSocket before it is asked.
     `event_names` tells that the name of a server-sent event matters: then its frame is b"event: NAME\\ndata: DATA",
     else the data alone. `malformed` are requests, by what is wrong with them, that every target must refuse. `source`
