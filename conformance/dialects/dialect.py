@@ -95,7 +95,8 @@ class Dialect:
     json_answers (what is no stream is answered as a JSON object, a refusal with status 200).
     `greets` tells that a target of this dialect says something (`Ready`) to a new WebSocket before it is asked.
     `event_names` tells that the name of a server-sent event matters: then its frame is b"event: NAME\\ndata: DATA",
-    else the data alone. `malformed` are requests, by what is wrong with them, that every target must refuse. `source`
+    else the data alone. `answers_unknown` tells that the protocol answers a message of a type that it does not know:
+    else it drops it. `malformed` are requests, by what is wrong with them, that every target must refuse. `source`
     is the text that describes a dialect that is not built in: histories hold it.
     """
 
@@ -106,6 +107,7 @@ class Dialect:
     implied: frozenset[str] = frozenset()
     greets: bool = False
     event_names: bool = False
+    answers_unknown: bool = True
     malformed: ClassVar[Mapping[str, str]] = {
         "not JSON": "{not json",
         "an array": "[1, 2, 3]",

@@ -23,6 +23,7 @@ class Chainlit(Dialect):
     intrinsic = frozenset({"run_ids"})
     implied = frozenset({"stop"})
     greets = True
+    answers_unknown = False
 
     def decoder(self) -> Decoder:
         """Return a decoder for a new connection."""

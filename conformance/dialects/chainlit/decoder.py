@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from conformance import events
 from conformance.dialects.chainlit.ids import request_id_of
-from conformance.dialects.chainlit.packets import read_packet
+from conformance.dialects.chainlit.packets import OPEN, read_packet
 from conformance.dialects.dialect import Decoder
 from conformance.dialects.fields import Fields, describe
 from conformance.dialects.telling import Teller
@@ -44,6 +44,7 @@ class ChainlitDecoder(Decoder):
         self._run: Teller | None = None
         self._steps: Recent[str, _Step] = Recent(_REMEMBERED)
         self._greeted = False
+        self._limit: int | None = None
 
     def decode(self, raw: bytes) -> Sequence[Event]:
         """Return the frame's events, preceded by what is wrong with its form."""
@@ -59,9 +60,12 @@ class ChainlitDecoder(Decoder):
             self._token(emitted.data)
         elif emitted.name == _GREETING and not self._greeted:
             self._greeted = True
-            told.append(events.Ready())
+            told.append(events.Ready(message_bytes=self._limit))
+        elif emitted.name == OPEN:
+            limit = emitted.data.get("maxPayload")
+            self._limit = limit if isinstance(limit, int) else None
         if len(told) == before:
-            told.append(events.Unknown(f"chainlit:{emitted.name}"))
+            told.append(events.Unknown(emitted.name if emitted.name == OPEN else f"chainlit:{emitted.name}"))
         return told
 
     # -- steps and messages ---------------------------------------------------------------------------------------

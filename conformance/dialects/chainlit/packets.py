@@ -9,11 +9,12 @@ from conformance.dialects.fields import describe, shorten
 from conformance.dialects.telling import read_json
 from conformance.events import Event, Flaw, Heartbeat, Refusal, Unknown
 
+OPEN = "engine.io:open"
 _NAMED = {"1": "close", "3": "pong", "5": "upgrade", "6": "noop"}
 
 
 class Emitted(msgspec.Struct, frozen=True):
-    """An event that the server emits, with its first argument."""
+    """An event that the server emits, with its first argument; or what it says of itself when it opens (`OPEN`)."""
 
     name: str
     data: Any
@@ -32,8 +33,9 @@ def read_packet(raw: bytes, told: list[Event]) -> Emitted | None:
     if kind == "2":
         told.append(Heartbeat())
     elif kind == "0":
-        if isinstance(read_json(rest, told), dict):
-            told.append(Unknown("engine.io:open"))
+        opened = read_json(rest, told)
+        if isinstance(opened, dict):
+            return Emitted(OPEN, opened)
     elif kind in _NAMED:
         told.append(Unknown(f"engine.io:{_NAMED[kind]}"))
     else:

@@ -50,9 +50,13 @@ class LangGraph(Dialect):
                 run = quote(asked.run_id or "", safe="")
                 yield Exchange(url=f"{runs}/{run}/cancel?wait=0", framing=Framing.NONE)
             case Action.GARBAGE | Action.UNKNOWN_TYPE | Action.OVERSIZE:
-                yield Exchange(url=f"{server}/runs/stream", body=text)
+                yield Exchange(url=f"{server}/runs/stream", body=self.request(asked, text))
             case _:
                 return
+
+    def request(self, asked: Asked, text: str) -> str:
+        """Return bad input as it is: what else is sent depends on the target's URL."""
+        return text
 
 
 def _question(assistant: str, asked: Asked, text: str) -> str:
