@@ -47,6 +47,7 @@ class AgUiRules(Unconcerned):
     """What only AG-UI asks for."""
 
     decides = tuple(f"AGU-{number:02}" for number in range(1, 25))
+    dialect = "ag-ui"
 
     @on(Violation)
     def violation(self, notice: Notice) -> None:
