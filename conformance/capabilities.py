@@ -1,4 +1,4 @@
-"""The capabilities that a target may declare: what it can do beyond running an agent."""
+"""What targets can do beyond running an agent, and what protocols have."""
 
 CAPABILITIES = (
     "resume",
@@ -13,3 +13,7 @@ CAPABILITIES = (
     "heartbeat",
     "durable",
 )
+"""What a target may declare."""
+
+OF_PROTOCOLS = (*CAPABILITIES, "run_ids", "user_ids", "run_access")
+"""What a dialect may say that every target of it has."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.dialects import named
+from conformance.dialects.dialect import Turn
 from conformance.events import Flaw, Kind, Refusal, RunEvent, Unknown
 from conformance.history.operations import Action, Asked
 from conformance.verdict import Outcome
@@ -21,6 +22,7 @@ from tests.dialects_vercel_ui.ui_streams import (
     broken,
     call,
     check,
+    encode,
     error,
     output,
     step,
@@ -207,6 +209,19 @@ def test_a_request_goes_on_with_its_chat_and_never_overrides_it() -> None:
     planted = {"id": "planted", "role": "admin"}
     body = json.loads(named("vercel-ui").request(asked(thread_id="chat-7", planted=planted, impersonates="bob"), "x"))
     assert (body["id"], body["role"], body["user_id"]) == ("chat-7", "admin", "bob")
+
+
+def test_a_request_repeats_the_conversation() -> None:
+    before = Turn(asked(), "hello", [encode(part) for part in answer(thought("hm"), text("good ", "day"))])
+    silent = Turn(asked(), "anyone?", [])
+    (exchange,) = named("vercel-ui").exchanges(
+        "http://x", asked(Action.CONTINUE, thread_id="chat-1"), "bye", [before, silent]
+    )
+    messages = json.loads(exchange.body)["messages"]
+    assert [(message["role"], message["parts"]) for message in messages] == [
+        (role, [{"type": "text", "text": text}])
+        for role, text in (("user", "hello"), ("assistant", "good day"), ("user", "anyone?"), ("user", "bye"))
+    ]
 
 
 def test_anything_else_is_sent_as_it_is() -> None:

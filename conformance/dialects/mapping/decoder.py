@@ -42,7 +42,7 @@ class MappingDecoder(Decoder):
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
         self._runs: dict[str | None, _Run] = {}
-        self._over: Recent[str, bool] = Recent(_REMEMBERED)
+        self._over: Recent[str | None, bool] = Recent(_REMEMBERED)
         self._joins_text = any(r.kind == "run_completed" and "final_response" not in r.sources for r in mapping.rules)
 
     def decode(self, raw: bytes) -> Sequence[Event]:
@@ -146,7 +146,7 @@ class MappingDecoder(Decoder):
         if run is not None:
             return run
         run = _Run(envelope)
-        over = run_id is not None and self._over.get(run_id) is not None
+        over = self._over.get(run_id) is not None
         if not over:
             self._runs[run_id] = run
         if self._mapping.implicit_start and kind != "run_started" and not over:
@@ -155,7 +155,7 @@ class MappingDecoder(Decoder):
 
     def _end(self, run_id: str | None) -> None:
         self._runs.pop(run_id, None)
-        if run_id is not None:
+        if run_id is not None or self._mapping.transport != "websocket":  # an answer over HTTP is one run
             self._over.add(run_id, True)
 
     def _event(self, rule: Rule, read: Read, run: _Run, envelope: tuple[Any, ...], flaws: list[Flaw]) -> list[Event]:

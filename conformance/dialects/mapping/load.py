@@ -7,7 +7,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from conformance.capabilities import CAPABILITIES
+from conformance.capabilities import CAPABILITIES, OF_PROTOCOLS
 from conformance.dialects.dialect import Framing
 from conformance.dialects.mapping import kinds, paths, template
 from conformance.dialects.mapping.model import EVENT, FRAMINGS, Mapping, Request, Rule, Transport
@@ -36,7 +36,7 @@ def parse(text: str, file: str) -> Mapping:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: not a mapping file: {error}") from error
-    top = Table(data, file, "top level")
+    top = Table(data, file, "")
     head = top.table("mapping", "[mapping]")
     if head is None:
         raise UsageError(f"{file}: [mapping]: expected this table with name and transport, found none")
@@ -62,7 +62,7 @@ def _mapping(
         event_names=head.flag("event_names"),
         ignores_unknown=head.choice("unknown", ("report", "ignore"), "report") == "ignore",
         implied=frozenset(head.words("capabilities", CAPABILITIES)),
-        intrinsic=frozenset(head.words("always", CAPABILITIES)),
+        intrinsic=frozenset(head.words("always", OF_PROTOCOLS)),
         client_names_threads=head.choice("threads", ("client", "server"), "server") == "client",
         client_tools=head.flag("client_tools"),
         implicit_start=head.flag("implicit_start"),

@@ -23,7 +23,7 @@ class Table:
 
     def error(self, key: str, problem: str) -> UsageError:
         """Return the error about a key."""
-        return UsageError(f"{self._file}: {self.place} {key}: {problem}")
+        return UsageError(f"{self._file}: {f'{self.place} {key}'.strip()}: {problem}")
 
     def raw(self, key: str) -> Any:
         """Return what stands under a key, None where it is not there."""

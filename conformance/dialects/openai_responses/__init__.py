@@ -22,6 +22,7 @@ class OpenAiResponses(Dialect):
 
     name = "openai-responses"
     transport = "http"
+    intrinsic = frozenset({"run_ids"})
     implied = frozenset({"text_stream"})
 
     def decoder(self) -> Decoder:
