@@ -5,7 +5,7 @@ python -m benchmarks.history EVENTS FILE
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from conformance import __version__, canary, script
 from conformance.history.operations import FORMAT
 
 _ENCODER = msgspec.json.Encoder()
+LENGTHS = (5, 20, 100, 300)
 _USERS = 500
 _APART_US = 3
 _UNDERWAY_US = 2
@@ -28,12 +29,15 @@ Line = dict[str, Any]
 
 
 class Generator:
-    """Makes the lines of a history: at least `events` run events, about `length` a run, in `together` runs at once."""
+    """Makes the lines of a history: at least `events` run events, in `together` runs at once.
 
-    def __init__(self, *, events: int, length: int = 20, together: int = 1, seed: int = 1) -> None:
+    How many events a run has, or about so many, is drawn from `lengths`.
+    """
+
+    def __init__(self, *, events: int, lengths: Sequence[int] = LENGTHS, together: int = 1, seed: int = 1) -> None:
         self._random = Random(seed)
         self._events = events
-        self._length = length
+        self._lengths = lengths
         self._together = together
         self._began_us = time.time_ns() // 1000
         self._now = 0
@@ -117,7 +121,7 @@ class Generator:
 
     def _story(self, request_id: str, token: str) -> Iterator[tuple[str, Line]]:
         """Yield the events of a run: a thought, one to three tool calls, the streamed answer, where there is room."""
-        room = max(0, self._length - _EVENTS_BESIDES)
+        room = max(0, self._random.choice(self._lengths) - _EVENTS_BESIDES)
         tools = min(3, room // _EVENTS_OF_A_TOOL)
         pieces = room - tools * _EVENTS_OF_A_TOOL
         yield "agent_started", {"request_id": request_id}
@@ -138,11 +142,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write a history as a busy, faultless engine would leave it.")
     parser.add_argument("events", type=int)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--length", type=int, default=20, help="events a run (default 20)")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help=f"events a run {LENGTHS}")
     parser.add_argument("--together", type=int, default=1, help="runs at once (default 1)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    generator = Generator(events=options.events, length=options.length, together=options.together, seed=options.seed)
+    generator = Generator(events=options.events, lengths=options.lengths, together=options.together, seed=options.seed)
     with options.file.open("wb") as file:
         file.writelines(generator.lines())
 

@@ -4,7 +4,6 @@ python -m benchmarks.judge [--events N]
 """
 
 import argparse
-import gc
 import os
 import resource
 import statistics
@@ -12,19 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.history import Generator
+from benchmarks.history import LENGTHS, Generator
 from conformance.catalogue import load
 from conformance.rejudge import judge_recording
 
 _GOAL_PER_S = 300_000
 _GOAL_MB = 150
 _TIMES = 3
-_LENGTHS = (20, 5)
+_SHAPES = (LENGTHS, *((length,) for length in LENGTHS))
 
 
 class Figures(NamedTuple):
@@ -36,36 +36,38 @@ class Figures(NamedTuple):
 
 
 def main() -> int:
-    """Measure histories of two shapes. Returns 1 where the first, the one with the goals, misses one."""
+    """Measure histories of several shapes. Returns 1 where the first, the one with the goals, misses one."""
     parser = argparse.ArgumentParser(description="Measure how fast a long history is judged.")
     parser.add_argument("--events", type=int, default=1_000_000, help="run events in the history (default 1,000,000)")
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        what, file = options.child
-        seconds, count = _CHILDREN[what](Path(file))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        sys.stdout.write(f"{seconds} {count} {peak}\n")
-        return 0
-    met = [_measure(options.events, length) for length in _LENGTHS]
+        return child(_CHILDREN, *options.child)
+    met = [_measure(options.events, lengths) for lengths in _SHAPES]
     return 0 if met[0] else 1
 
 
-def _measure(events: int, length: int) -> bool:
-    """Print the figures for runs of that many events; tell whether the goals are met."""
+def _measure(events: int, lengths: Sequence[int]) -> bool:
+    """Print the figures for runs of these lengths, in equal numbers; tell whether the goals are met."""
     with tempfile.TemporaryDirectory(prefix="conformance-bench-") as folder:
         path = Path(folder) / "history.jsonl"
-        sys.stderr.write(f"writing a history of {events:,} events, {length} a run …\n")
+        told = ", ".join(map(str, lengths))
+        sys.stderr.write(f"writing a history of {events:,} events, {told} a run …\n")
         with path.open("wb") as file:
-            file.writelines(Generator(events=events, length=length).lines())
-        judged = [_child("judge", path) for _ in range(_TIMES)]
-        decoded = [_child("decode", path) for _ in range(_TIMES)]
+            file.writelines(Generator(events=events, lengths=lengths).lines())
+        judged = [run_child("benchmarks.judge", "judge", path) for _ in range(_TIMES)]
+        decoded = [run_child("benchmarks.judge", "decode", path) for _ in range(_TIMES)]
+    sys.stdout.write(f"runs of {told} events: {judged[0].seen:,} events judged\n")
+    return print_figures("judge_recording", judged, decoded)
+
+
+def print_figures(what: str, judged: list[Figures], decoded: list[Figures]) -> bool:
+    """Print the medians of judging beside those of plain decoding; tell whether the goals are met."""
     rate = statistics.median(figures.seen / figures.seconds for figures in judged)
     plain = statistics.median(figures.seen / figures.seconds for figures in decoded)
     peak = max(figures.peak_mb for figures in judged)
     sys.stdout.write(
-        f"runs of {length} events: {judged[0].seen:,} events judged\n"
-        f"  judge_recording   {rate:11,.0f} events/s   peak {peak:5.0f} MB   (median of {_TIMES}, one core)\n"
+        f"  {what:17} {rate:11,.0f} events/s   peak {peak:5.0f} MB   (median of {len(judged)}, one core)\n"
         f"  msgspec decode    {plain:11,.0f} lines/s    ratio {rate / plain:.2f}\n"
         f"  goal {_GOAL_PER_S:,} events/s: {_told(rate >= _GOAL_PER_S)}\n"
         f"  goal {_GOAL_MB} MB: {_told(peak <= _GOAL_MB)}\n"
@@ -78,24 +80,31 @@ def _told(met: bool) -> str:
     return "met" if met else "MISSED"
 
 
-def _child(what: str, path: Path) -> Figures:
+def run_child(module: str, what: str, path: Path) -> Figures:
     """Measure in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.judge", "--child", what, str(path)]
+    command = [sys.executable, "-m", module, "--child", what, str(path)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     return Figures(float(answer[0]), int(answer[1]), float(answer[2]))
 
 
-def _on_one_core() -> None:
+def child(measures: Mapping[str, Callable[[Path], tuple[float, int]]], what: str, file: str) -> int:
+    """Be that process: measure, and print the figures."""
+    seconds, count = measures[what](Path(file))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(f"{seconds} {count} {peak}\n")
+    return 0
+
+
+def on_one_core() -> None:
+    """Keep this process on one core, where the system can."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def _judge(path: Path) -> tuple[float, int]:
     """Judge a history as the command does."""
-    _on_one_core()
+    on_one_core()
     catalogue = load()
-    gc.freeze()
-    gc.disable()  # judging leaves no cycles behind: see the peak
     began = time.perf_counter()
     with path.open("rb") as lines:
         verdict = judge_recording(lines, name=path.name, catalogue=catalogue)
@@ -107,7 +116,7 @@ def _judge(path: Path) -> tuple[float, int]:
 
 def _decode(path: Path) -> tuple[float, int]:
     """Decode every line, and nothing else."""
-    _on_one_core()
+    on_one_core()
     decode = msgspec.json.Decoder().decode
     count = 0
     began = time.perf_counter()

@@ -11,7 +11,7 @@ from conformance.checks.check import Check
 from conformance.dialects.dialect import Dialect
 from conformance.events import Event, Kind, Refusal, RunEvent
 from conformance.history.operations import Action, Closed, ClosedBy, Connecting, Header, Operation, Received, Refused
-from conformance.story import Connection, Passage, Sighting, Story
+from conformance.story import LONGEST_PASSAGE, Connection, Passage, Sighting, Story
 from conformance.verdict import (
     SCHEMA,
     Finding,
@@ -26,7 +26,6 @@ from conformance.world import World
 
 Handler = Callable[..., None]
 SHOWN = 10
-LONGEST_PASSAGE = 256
 SOURCE_FAMILIES = frozenset({"SRC", "TST"})
 
 
@@ -52,7 +51,8 @@ class Judge:
         self.crashes: dict[str, str] = {}
         self.operations = 0
         self._seen: set[tuple[str, str, str | None, str]] = set()
-        self.checks = [check(self.world, self._report) for check in (all_checks() if checks is None else checks)]
+        kinds = all_checks() if checks is None else checks
+        self.checks = [kind(self.world, self._report) for kind in kinds if kind.dialect in (None, dialect.name)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._odd_by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._by_class: dict[type, list[Handler]] = {}

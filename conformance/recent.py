@@ -1,6 +1,6 @@
 """A mapping that remembers the most recent entries in bounded memory."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -49,12 +49,6 @@ class Recent(Generic[K, V]):
             if len(self._young) >= self._keep:
                 self._turn()
 
-    def update(self, entries: Mapping[K, V]) -> None:
-        """Remember all of these."""
-        self._young.update(entries)
-        if len(self._young) >= self._keep:
-            self._turn()
-
     def any_of(self, keys: Iterable[K]) -> list[K]:
         """Return those of `keys` that are remembered."""
         if self._young.keys().isdisjoint(keys) and self._old.keys().isdisjoint(keys):
@@ -68,3 +62,26 @@ class Recent(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())
+
+
+class RecentSet(Generic[K]):
+    """Remembers the most recent keys in bounded memory: at least the `keep` added last, as `Recent` does."""
+
+    __slots__ = ("_keep", "_old", "_young")
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._young: set[K] = set()
+        self._old: set[K] = set()
+
+    def update(self, keys: Iterable[K]) -> None:
+        """Remember all of these."""
+        self._young.update(keys)
+        if len(self._young) >= self._keep:
+            self._old, self._young = self._young, set()
+
+    def any_of(self, keys: Collection[K]) -> list[K]:
+        """Return those of `keys` that are remembered."""
+        if self._young.isdisjoint(keys) and self._old.isdisjoint(keys):
+            return []
+        return [key for key in keys if key in self._young or key in self._old]

@@ -1,6 +1,8 @@
 """A recording judged again: the same history gives the same verdict."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 from conformance.catalogue import Catalogue
@@ -10,9 +12,13 @@ from conformance.history.store import HistoryReader
 from conformance.judge import Judge
 from conformance.verdict import Verdict
 
+_BLOCKS_A_COLLECTION = 256
 
-def judge_recording(lines: IO[bytes], *, name: str, catalogue: Catalogue, only: Sequence[str] = ()) -> Verdict:
-    """Judge a history of the kit's; `name` is what error messages call it.
+
+def judge_recording(
+    lines: IO[bytes], *, name: str, catalogue: Catalogue, only: Sequence[str] = (), block: int = 1 << 19
+) -> Verdict:
+    """Judge a history of the kit's; `name` is what error messages call it. It is read by about `block` bytes.
 
     `only` are ids and families of requirements; where it is empty, those in the history's header count. Raises
     `UsageError` where `lines` are not such a history.
@@ -21,8 +27,23 @@ def judge_recording(lines: IO[bytes], *, name: str, catalogue: Catalogue, only: 
     header = reader.header
     judge = Judge(header, recorded(header.dialect, header.mapping), catalogue)
     lane = Lane(judge, reader.operation)
-    for number, block in reader.blocks():
-        lane.feed(block, number)
+    with _collecting_seldom():
+        for count, (number, read) in enumerate(reader.blocks(block), start=1):
+            lane.feed(read, number)
+            if count % _BLOCKS_A_COLLECTION == 0:
+                gc.collect()
     if reader.last is not None:
         judge.feed(reader.last)
     return judge.verdict(only=only or reader.header.only, truncated=reader.truncated)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Keep the garbage collector from looking for cycles every few hundred objects: judging leaves hardly any."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -10,6 +10,8 @@ from conformance.events import Accepted, Event, Ready, Refusal, RunEvent
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Closed, Frame, Refused
 
+LONGEST_PASSAGE = 256
+
 
 class Request(msgspec.Struct, eq=False):
     """One question of the kit's, and what became of it."""

@@ -17,7 +17,7 @@ from conformance.identity import Marks, is_placeholder
 from conformance.recent import Recent
 from conformance.story import Connection, Notice, Request, Sighting, Story, Stream, Tool
 
-_REMEMBERED = 2_048
+_REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60

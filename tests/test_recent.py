@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.recent import Recent
+from conformance.recent import Recent, RecentSet
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 10])
@@ -56,9 +56,10 @@ def test_what_is_forgotten_on_purpose() -> None:
 
 
 def test_many_at_once() -> None:
-    recent: Recent[str, int] = Recent(3)
-    recent.add("old", 1)
-    recent.update({"a": 1, "b": 2, "c": 3})
-    recent.update({"d": 4, "e": 5, "f": 6})
-    assert recent.get("old") is None
-    assert recent.get("f") == 6
+    recent: RecentSet[str] = RecentSet(3)
+    recent.update(["old"])
+    recent.update(["a", "b", "c"])
+    assert recent.any_of(["old", "new", "b"]) == ["old", "b"]
+    recent.update(["d", "e", "f"])
+    assert recent.any_of(["old"]) == []
+    assert recent.any_of({"f": 6}) == ["f"]

@@ -33,17 +33,19 @@ def one_by_one(history: bytes) -> Verdict:
     return judge.verdict(only=reader.header.only, truncated=reader.truncated)
 
 
-def in_bulk(history: bytes) -> Verdict:
-    return judge_recording(io.BytesIO(history), name="history.jsonl", catalogue=CATALOGUE)
+def in_bulk(history: bytes, block: int = 1 << 19) -> Verdict:
+    return judge_recording(io.BytesIO(history), name="history.jsonl", catalogue=CATALOGUE, block=block)
 
 
 def same(history: bytes) -> Verdict:
     bulk = in_bulk(history)
-    assert bulk.to_json().decode() == one_by_one(history).to_json().decode()
+    slow = one_by_one(history).to_json().decode()
+    assert bulk.to_json().decode() == slow
+    assert in_bulk(history, block=20_000).to_json().decode() == slow
     return bulk
 
 
-def generated(events: int = 600, **options: int) -> list[bytes]:
+def generated(events: int = 600, **options: Any) -> list[bytes]:
     return list(Generator(events=events, **options).lines())
 
 
@@ -68,10 +70,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 # -- histories as they are --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("length", [3, 5, 20, 180, 300])
+@pytest.mark.parametrize("length", [3, 5, 20, 180, 300, 700])
 @pytest.mark.parametrize("together", [1, 7, 60])
 def test_generated_histories(length: int, together: int) -> None:
-    verdict = same(b"".join(generated(2_000, length=length, together=together)))
+    verdict = same(b"".join(generated(2_000, lengths=(length,), together=together)))
     assert verdict.events >= 2_000
     assert not verdict.findings
     assert not verdict.harness_errors
@@ -220,7 +222,7 @@ def mutated(lines: list[bytes], random: Random, times: int) -> bytes:
 def test_one_thing_wrong(mutation: Any, together: int) -> None:
     random = Random(f"{mutation.__name__} {together}")
     for seed in range(8):
-        lines = generated(400, length=random.choice((4, 5, 9, 20)), together=together, seed=seed)
+        lines = generated(400, lengths=(4, 5, 9, 20), together=together, seed=seed)
         mutation(lines, random.randrange(1_001, len(lines)), random)
         same(b"".join(lines))
 
@@ -228,7 +230,9 @@ def test_one_thing_wrong(mutation: Any, together: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_many_things_wrong(seed: int) -> None:
     random = Random(seed)
-    lines = generated(800, length=random.choice((5, 20)), together=random.choice((1, 4, 30)), seed=seed)
+    lines = generated(
+        800, lengths=random.choice(((5, 20), (5, 300, 600))), together=random.choice((1, 4, 30)), seed=seed
+    )
     same(mutated(lines, random, random.choice((2, 8, 30))))
 
 
@@ -297,7 +301,7 @@ def test_memory_does_not_grow_with_the_history(tmp_path: Path) -> None:
     for events in (100_000, 400_000):
         path = tmp_path / f"{events}.jsonl"
         with path.open("wb") as file:
-            file.writelines(Generator(events=events, length=10, together=4).lines())
+            file.writelines(Generator(events=events, lengths=(10,), together=4).lines())
         answer = subprocess.run([sys.executable, "-c", _PEAK, path], check=True, capture_output=True, text=True)
         peaks.append(int(answer.stdout))
         path.unlink()

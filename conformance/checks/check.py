@@ -71,10 +71,12 @@ def on_odd(*what: Kind) -> Callable[[Method], Method]:
 class Check:
     """Decides some requirements. `exercised` counts the situations that could have shown a violation of each.
 
+    `dialect` names the only one whose histories it looks at, if so.
     `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures.
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
+    dialect: ClassVar[str | None] = None
 
     def __init__(self, world: World, report: Callable[[Finding], None]) -> None:
         self.world = world

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from conformance.checks.check import EVERY_EVENT, Check, Here, Unconcerned, on, on_odd
+from conformance.checks.check import EVERY_EVENT, Check, Here, Unconcerned, ms, on, on_odd
 from conformance.events import Flaw, Heartbeat, Kind
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
@@ -17,6 +18,9 @@ from conformance.verdict import Measurement
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _ALLOWED_LATE = 0.05
 _GAP = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 class Histogram:
@@ -26,15 +30,15 @@ class Histogram:
         self.counts: dict[int, int] = {}
         self.samples = 0
 
-    def add(self, milliseconds: float) -> None:
-        """Count one sample."""
-        key = min(60_000, max(0, int(milliseconds) + 1))
+    def add(self, us: int) -> None:
+        """Count one sample, given in microseconds."""
+        key = min(60_000, max(0, us // 1000 + 1))
         self.counts[key] = self.counts.get(key, 0) + 1
         self.samples += 1
 
-    def add_all(self, milliseconds: Iterable[float]) -> None:
-        """Count many samples."""
-        for whole, count in Counter(map(int, milliseconds)).items():
+    def add_all(self, us: Iterable[int]) -> None:
+        """Count many samples, given in microseconds."""
+        for whole, count in Counter([sample // 1000 for sample in us]).items():
             key = min(60_000, max(0, whole + 1))
             self.counts[key] = self.counts.get(key, 0) + count
             self.samples += count
@@ -67,12 +71,12 @@ class Latency(Check):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._latency = Histogram()
-        self._began = self.world.header.began_us / 1e6
-        self._skew_s = self.world.bounds.clock_skew_s
+        self._began = _EPOCH + self.world.header.began_us * _US
+        self._skew_us = self.world.bounds.clock_skew_s * 1e6
         self._stamped = 0
-        self._slowest: tuple[float, Sighting] | None = None
-        self._slow_ms = self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms)
-        self._told: list[float] = []
+        self._slowest: tuple[int, Sighting] | None = None
+        self._slow_us = self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms) * 1000
+        self._told: list[int] = []
 
     @on(Flaw)
     def flaw(self, notice: Notice) -> None:
@@ -106,29 +110,29 @@ class Latency(Check):
         if not first.fresh or first.foreign:
             return
         replayed = first.stream.resumed or first.connection.was_paused or not self.world.header.timed
-        began, add, skew_ms = self._began, self._latency.add, self._skew_s * 1000
+        began, add, skew_us = self._began, self._latency.add, self._skew_us
         for seen in passage.sightings:
             stamp = seen.event.timestamp
             if stamp is None:
                 continue
             self._stamped += 1
-            late_ms = (began + seen.op.at / 1e6 - stamp.timestamp()) * 1000
-            if not -skew_ms < late_ms < skew_ms:
+            late_us = seen.op.at - (stamp - began) // _US
+            if not -skew_us < late_us < skew_us:
                 if not replayed:
-                    self._far_off(seen, late_ms / 1000)
-            elif late_ms > self._slow_ms:
-                self._slow(seen, late_ms, replayed=replayed)
+                    self._far_off(seen, late_us / 1e6)
+            elif late_us > self._slow_us:
+                self._slow(seen, late_us, replayed=replayed)
             elif not replayed:
-                add(late_ms)
+                add(late_us)
 
-    def _slow(self, seen: Sighting, late_ms: float, *, replayed: bool) -> None:
-        stamped_at, connection = seen.op.at - late_ms * 1000, seen.connection
+    def _slow(self, seen: Sighting, late_us: int, *, replayed: bool) -> None:
+        stamped_at, connection = seen.op.at - late_us, seen.connection
         begun = connection.connected if connection.op.method in ("websocket", "GET") else connection.op
         if replayed or self.world.lagged_at >= stamped_at or (begun is not None and begun.at > stamped_at):
             return  # nothing can arrive on a connection before it is open, nor in answer to what was not asked
-        if self._slowest is None or late_ms > self._slowest[0]:
-            self._slowest = (late_ms, seen)
-        self._latency.add(late_ms)
+        if self._slowest is None or late_us > self._slowest[0]:
+            self._slowest = (late_us, seen)
+        self._latency.add(late_us)
 
     def _backwards(self, seen: Sighting, last: Sighting) -> None:
         self.fail(
@@ -144,7 +148,7 @@ class Latency(Check):
         self.fail(
             "SCH-03",
             "a timestamp is far from the observer's clock",
-            expected=f"within {self._skew_s:,.0f} s of the time of arrival",
+            expected=f"within {self._skew_us / 1e6:,.0f} s of the time of arrival",
             actual=f"{seen.event.timestamp}, {abs(late_s):,.0f} s {'before' if late_s > 0 else 'after'} it",
             witnesses=[seen],
             run=seen.story,
@@ -152,15 +156,23 @@ class Latency(Check):
 
     def screen(self, told: Stretch) -> bool:
         """Every event is in time."""
-        began, ats, stamps = self._began, told.ats, told.stamps
+        ats, stamps = told.ats, told.stamps
         if len(told.passed) < len(ats):
             ats, stamps = [ats[at] for at in told.passed], [stamps[at] for at in told.passed]
-        late = [(began + at / 1e6 - stamp.timestamp()) * 1000 for at, stamp in zip(ats, stamps, strict=True)]
-        self._told = late
         if told.before:
-            late += [(began + s.op.at / 1e6 - s.event.timestamp.timestamp()) * 1000 for s in told.before]  # type: ignore[union-attr]
-        skew_ms = self._skew_s * 1000
-        return not late or (-skew_ms < min(late) <= max(late) < skew_ms and max(late) <= self._slow_ms)
+            ats = [*ats, *(seen.op.at for seen in told.before)]
+            stamps = [*stamps, *(seen.event.timestamp for seen in told.before if seen.event.timestamp)]
+        self._told = late = self._late_us(ats, stamps) if ats else []
+        return not late or (-self._skew_us < min(late) <= max(late) < self._skew_us and max(late) <= self._slow_us)
+
+    def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
+        """Return how long after its timestamp each event arrived."""
+        earliest = min(stamps)
+        before = (earliest - self._began) // _US
+        since = [stamp - earliest for stamp in stamps]
+        if max(since) < _SECOND:
+            return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
+        return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
 
     def tally(self, told: Stretch) -> None:
         """Count the latencies."""
@@ -171,7 +183,7 @@ class Latency(Check):
         """Judge the latencies together."""
         self.exercised["SCH-03"] = self._stamped
         self.exercised["ORD-03"] = self._stamped
-        latency, bound = self._latency, self._slow_ms
+        latency, bound = self._latency, self._slow_us / 1000
         self.exercised["DLV-02"] = latency.samples
         if not self.world.header.same_clock:
             self.undecided["DLV-02"] = "the target's clock may differ from the kit's: set [bounds] same_clock if not"
@@ -185,7 +197,7 @@ class Latency(Check):
                 "events arrive late",
                 expected=f"95 % within {bound:,.0f} ms",
                 actual=f"{over} of {latency.samples} later; p95 {latency.percentile(95):,.0f} ms, "
-                f"the slowest {self._slowest[0]:,.0f} ms",
+                f"the slowest {ms(self._slowest[0])}",
                 witnesses=[self._slowest[1]],
                 run=self._slowest[1].story,
             )
@@ -267,9 +279,9 @@ class FirstEvent(Check):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._waits = Histogram()
-        self._told: list[float] = []
+        self._told: list[int] = []
         self._bound = self.world.bounds.scaled_ms(self.world.bounds.first_event_p95_ms)
-        self._slowest: tuple[float, Sighting] | None = None
+        self._slowest: tuple[int, Sighting] | None = None
 
     @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
@@ -279,8 +291,8 @@ class FirstEvent(Check):
             return
         if seen.connection.was_paused or request.asked.behaviour in ("queued", "greedy"):
             return
-        waited = (seen.op.at - request.asked.at) / 1000
-        if waited > self._bound:
+        waited = seen.op.at - request.asked.at
+        if waited > self._bound * 1000:
             if self.world.lagged_at >= request.asked.at:
                 return
             if self._slowest is None or waited > self._slowest[0]:
@@ -289,10 +301,10 @@ class FirstEvent(Check):
 
     def screen(self, told: Stretch) -> bool:
         """No run's first event is slow, or may be."""
-        self._told = [(told.ats[run.first] - run.asked.at) / 1000 for run in told.begun]
+        self._told = [told.ats[run.first] - run.asked.at for run in told.begun]
         if any(run.asked.behaviour in ("queued", "greedy") for run in told.begun):
             return False
-        return not self._told or max(self._told) <= self._bound
+        return not self._told or max(self._told) <= self._bound * 1000
 
     def tally(self, told: Stretch) -> None:
         """Count the waits."""
@@ -310,7 +322,7 @@ class FirstEvent(Check):
                 "DLV-09",
                 "users wait for the first event",
                 expected=f"95 % of first events within {self._bound:,.0f} ms",
-                actual=f"{over} of {waits.samples} later, the slowest after {self._slowest[0]:,.0f} ms",
+                actual=f"{over} of {waits.samples} later, the slowest after {ms(self._slowest[0])}",
                 witnesses=[*([r] if (r := self._slowest[1].story.request) else []), self._slowest[1]],
                 run=self._slowest[1].story,
             )

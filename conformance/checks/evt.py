@@ -25,7 +25,7 @@ class Lifecycle(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._run_of: Recent[tuple[str, str], Story] = Recent(2_048)
+        self._run_of: Recent[tuple[str, str], Story] = Recent(1_024)
         self._cut: dict[int, tuple[Story, ops.Closed, int]] = {}
         self._silent: dict[int, tuple[Request, Here]] = {}
         self._startless: dict[int, Sighting] = {}

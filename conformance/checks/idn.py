@@ -11,7 +11,7 @@ from conformance.events import Accepted, Flaw, Kind, Ready
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Credentials
 from conformance.identity import is_placeholder
-from conformance.recent import Recent
+from conformance.recent import Recent, RecentSet
 from conformance.story import Notice, Request, Sighting, Story
 
 _SAMPLES = 400
@@ -231,8 +231,8 @@ class Uniqueness(Check):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._runs: Recent[str, int] = Recent(16_384)
-        self._event_ids: Recent[str, int] = Recent(16_384)
-        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(2_048)
+        self._event_ids: RecentSet[str] = RecentSet(16_384)
+        self._calls: Recent[tuple[str | None, str | None, str], Sighting] = Recent(1_024)
         self._told: list[tuple[int, tuple[str | None, str | None, str], int]] = []
 
     @on(Accepted)

@@ -23,7 +23,7 @@ class Repeats(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._first: Recent[tuple[str, str], Notice] = Recent(2_048)
+        self._first: Recent[tuple[str, str], Notice] = Recent(1_024)
 
     def screen(self, told: Stretch) -> bool:
         """No request is repeated."""
@@ -412,7 +412,7 @@ class Memory(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._told: Recent[tuple[str, str], list[Request]] = Recent(2_048)
+        self._told: Recent[tuple[str, str], list[Request]] = Recent(1_024)
 
     @on(Kind.COMPLETED)
     def completed(self, seen: Sighting) -> None:

@@ -105,7 +105,7 @@ class Planted(Unconcerned):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._planted: Recent[str, ops.Asked] = Recent(2_048)
+        self._planted: Recent[str, ops.Asked] = Recent(1_024)
 
     @on(ops.Asked)
     def asked(self, op: ops.Asked) -> None:

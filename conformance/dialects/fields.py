@@ -1,7 +1,7 @@
 """Reading fields out of a JSON object that may break every rule, noting each deviation as a `Flaw`."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from conformance.events import Flaw, ToolError
 
 _RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}(Z|\+00:00)")
+_IN_MILLISECONDS = re.compile(rb'"timestamp":\s*"[^"]*\.\d{3,}(?:Z|\+00:00)"')
 _WORDS = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
 
 
@@ -26,6 +27,15 @@ def describe(value: object) -> str:
 def number(value: object) -> float | None:
     """Return a JSON number as a float, anything else as None."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def well_stamped(stamp: datetime, raw: bytes) -> bool:
+    """Tell whether a frame's `timestamp`, read as `stamp`, is written in UTC and at least in milliseconds."""
+    if stamp.tzinfo is not UTC:
+        return False
+    if stamp.microsecond % 10_000:
+        return True  # three digits at least
+    return len(_IN_MILLISECONDS.findall(raw)) == raw.count(b'"timestamp"')
 
 
 class Fields:

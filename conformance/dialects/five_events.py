@@ -5,7 +5,7 @@ way: what can be read is read, and each deviation is a `Flaw`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Union
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from conformance import events
 from conformance.dialects.dialect import Decoder, Dialect, Exchange, Exchanges, Framing, Turn
-from conformance.dialects.fields import Fields, describe, number, shorten
+from conformance.dialects.fields import Fields, describe, number, shorten, well_stamped
 from conformance.events import Event, Flaw, RunEvent, ToolError
 from conformance.history.operations import Action, Asked
 
@@ -106,9 +106,7 @@ class FiveEventsDecoder(Decoder):
             return _decode_loosely(raw)
         if event.__class__ is _AcceptedFrame:
             return (event.payload,)
-        if event.timestamp.microsecond == 0 or event.timestamp.tzinfo is not UTC:
-            return _decode_loosely(raw)  # whole seconds: has the text a fraction at all? And is it in UTC?
-        return (event,)
+        return (event,) if well_stamped(event.timestamp, raw) else _decode_loosely(raw)
 
 
 def _decode_loosely(raw: bytes) -> Sequence[Event]:

@@ -6,6 +6,7 @@ from conformance import canary
 from conformance.events import Kind
 from conformance.express.stretch import Call, Chapter, Stretch
 from conformance.identity import is_placeholder
+from conformance.story import LONGEST_PASSAGE
 
 _SECRET = b"secret~of~"
 
@@ -43,13 +44,20 @@ def only_own_canaries(told: Stretch) -> bool:
         if _SECRET in whole or canary.may_be_encoded(whole) or any(canary.find(whole)):
             return False
     for chapter, after in zip(told.chapters, last, strict=True):
-        first = chapter.first
-        passed = chapter.stop if chapter.ends else after or first + chapter.begins
-        chapter.passed = passed - first
-        told.passed += range(first, passed)
+        passed = chapter.stop if chapter.ends else _passed(chapter, after)
+        chapter.passed = passed - chapter.first
+        told.passed += range(chapter.first, passed)
         if chapter.passed and chapter.story is not None:
             told.before += chapter.story.passage
     return True
+
+
+def _passed(chapter: Chapter, after: int) -> int:
+    """Return up to where a run that goes on is judged: `after` what was judged at once, passages as long as may be."""
+    begun = after or chapter.first + chapter.begins
+    pending = len(chapter.story.passage) if chapter.story is not None and not after else 0
+    passages = (pending + chapter.stop - begun) // LONGEST_PASSAGE
+    return begun + passages * LONGEST_PASSAGE - pending if passages else begun
 
 
 def paired(told: Stretch) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from conformance.checks.check import Check
 from conformance.events import Kind
@@ -172,8 +173,16 @@ class Lane:
         story, connection = chapter.story, chapter.connection
         assert story is not None
         assert story.stream is not None
-        line, places, raws, events, stream = told.line, told.places, told.raws, told.events, story.stream
+        line, places, events, stream = told.line, told.places, told.events, story.stream
         for at in needed:
             if at not in told.sightings:
-                seen = Sighting(line + places[at], _READ(raws[at]), events[at], connection, story, stream)
-                told.sightings[at] = seen
+                op = _received(told.ops[places[at]], told.raws[at])
+                told.sightings[at] = Sighting(line + places[at], op, events[at], connection, story, stream)
+
+
+def _received(plain: Any, line: bytes) -> Received:
+    """Return the operation of a line, given what it says: as reading it would, but faster where it is in usual form."""
+    head = b'{"op":"received","at":%d,"conn":%d,"frame":' % (plain.at, plain.conn)
+    if line.startswith(head) and line.endswith(b"}\n"):
+        return Received(plain.at, plain.conn, Raw(line[len(head) : -2]))
+    return _READ(line)

@@ -1,6 +1,7 @@
 """Histories on disk: JSON Lines, the header first. Written and read as a stream, in constant memory."""
 
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -77,14 +78,15 @@ class HistoryReader:
                 return
             yield operation
 
-    def blocks(self, size: int = 1 << 17) -> Iterator[tuple[int, list[bytes]]]:
-        """Read on in blocks of about `size` bytes: whole lines without their ends, and the number of the first.
+    def blocks(self, size: int) -> Iterator[tuple[int, list[bytes]]]:
+        """Read on in blocks of about `size` bytes: whole lines, and the number of the first.
 
         What follows the last line's end is no such line: it is `last`, where it is an operation nevertheless.
         """
         number, rest = 2, b""
         while chunk := self._lines.read(size):
-            *lines, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
+            lines = BytesIO(rest + chunk).readlines()
+            rest = b"" if chunk.endswith(b"\n") else lines.pop()
             if lines:
                 yield number, lines
                 number += len(lines)
