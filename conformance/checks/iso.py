@@ -487,7 +487,7 @@ class Bystanders(Check):
         if request is None or op.late or not request.runs or request.refusal is not None:
             return
         behaviour, _, trouble = (request.asked.behaviour or "").partition(":")
-        if behaviour == "bystander" and trouble in _TROUBLE:
+        if behaviour == "bystander" and trouble in _TROUBLE and self._calm:
             self.fail(
                 _TROUBLE[trouble],
                 f"a bystander's run hangs in another user's trouble ({trouble.replace('_', ' ')})",

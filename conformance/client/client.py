@@ -206,13 +206,12 @@ class Client:
         """
         self._shown = await show(self.wire, self.user, Credentials.VALID)
         asked = self._new(Action.READ if owner is not None else Action.RESUME, run_id=run_id, after_seq=0, owner=owner)
-        patience = 4 * self.wire.patience_ms
         async with open_http(self.wire.url) as http:
             asking = self._asking(asked)
             await asking.begin(http, "", (), accept=accept)
             conn = asking.asked.conn
             await self.wait(
-                lambda: asking.over, Awaited.TERMINAL, asked.ask, patience_ms=patience, run_id=run_id, conn=conn
+                lambda: asking.over, Awaited.TERMINAL, asked.ask, share=4, purpose="read", run_id=run_id, conn=conn
             )
             await asking.drop()
 
@@ -302,19 +301,24 @@ class Client:
         awaited: Awaited,
         ask: int | None = None,
         *,
-        patience_ms: float | None = None,
+        due_ms: float = 0.0,
+        share: float = 1.0,
+        purpose: str = "",
         run_id: str | None = None,
         gone: Callable[[], bool] | None = None,
         conn: int | None = None,
     ) -> bool:
         """Wait until `predicate` holds; return whether it does. Where patience ends first, that is recorded.
 
-        A connection that ends meanwhile (`gone`) ends the wait without a record: its close is one.
+        It lasts `due_ms`, which is what it takes by itself, and a `share` of the kit's patience, which gets shorter for
+        a `purpose` that ran out before. A connection that ends meanwhile (`gone`) ends it without a record: its close
+        is one.
         """
-        patience = self.wire.patience_ms if patience_ms is None else patience_ms
+        patience = self.wire.patience
+        allowed = patience.allowance(awaited, purpose, share)
         began = self.wire.recorder.clock.now()
         try:
-            async with asyncio.timeout(patience / 1000):
+            async with asyncio.timeout((due_ms + allowed.milliseconds) / 1000):
                 while not predicate():
                     if self.closed is not None if gone is None else gone():
                         return False
@@ -323,12 +327,16 @@ class Client:
                     await waiter
         except TimeoutError:
             now = self.wire.recorder.clock.now()
-            late = self.wire.late_us(began) > 0.1 * (now - began)
+            late = self.wire.late_us(began) > 0.1 * (now - began) or not allowed.telling
             waited = round((now - began) / 1000)
+            if share:
+                patience.in_vain(awaited, purpose, predicate)
             self.wire.recorder.record(
                 ops.GaveUp(now, self.conn if conn is None else conn, awaited, waited, ask, run_id, late)
             )
             return False
+        if share:
+            patience.came((self.wire.recorder.clock.now() - began) / 1000 - due_ms)
         return True
 
     async def greeted(self) -> bool:
@@ -337,7 +345,7 @@ class Client:
             return True
         return await self.wait(lambda: self.ready is not None, Awaited.READY)
 
-    async def answer(self, asked: Asked, *, patience_ms: float | None = None) -> bool:
+    async def answer(self, asked: Asked, *, share: float = 1.0) -> bool:
         """Wait for an error that answers `asked`, or the end of the connection."""
         before = self._refusals_before[asked.ask]
         asking = self._askings.get(asked.ask)
@@ -349,7 +357,8 @@ class Client:
             lambda: len(self.refusals) > before,
             Awaited.ANSWER,
             asked.ask,
-            patience_ms=patience_ms,
+            share=share,
+            purpose=asked.action.value,
             gone=gone,
             conn=asked.conn,
         )

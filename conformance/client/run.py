@@ -68,7 +68,6 @@ class Run:
         return await self._wait(
             lambda: self.accepted is not None or self.refusal is not None or bool(self.events) or self._taken,
             Awaited.ANSWER,
-            None,
         )
 
     @property
@@ -76,25 +75,33 @@ class Run:
         """Whether the answer to the exchange that asks for it has begun."""
         return self.asking is not None and self.asking.taken
 
-    async def until(self, kind: Kind, *, patience_ms: float | None = None) -> bool:
+    async def until(self, kind: Kind) -> bool:
         """Wait until an event of that kind has come, or the run is over."""
-        return await self._wait(lambda: self.has(kind) or self.over, Awaited.STARTED, patience_ms) and self.has(kind)
+        return await self._wait(lambda: self.has(kind) or self.over, Awaited.STARTED) and self.has(kind)
 
-    async def ended(self, *, on: "Client | None" = None, patience_ms: float | None = None) -> bool:
-        """Wait until the run is over: as long as its script takes, and the kit's patience on top.
+    async def ended(self, *, on: "Client | None" = None, due_ms: float = 0.0) -> bool:
+        """Wait until the run is over: as long as its script takes, `due_ms`, and the kit's patience on top.
 
         With `on`, wait until another connection of the same user has seen its end.
         """
         script = self.asked.script
-        patience = (takes_ms(script) if script else 0.0) + (patience_ms or self.client.wire.patience_ms)
+        due = due_ms + (takes_ms(script) if script else 0.0)
         if on is not None:
-            return await on.wait(lambda: on.saw_end_of(self), Awaited.TERMINAL, self.asked.ask, patience_ms=patience)
-        return await self._wait(lambda: self.over, Awaited.TERMINAL, patience)
+            return await on.wait(
+                lambda: on.saw_end_of(self), Awaited.TERMINAL, self.asked.ask, due_ms=due, purpose="elsewhere"
+            )
+        return await self._wait(lambda: self.over, Awaited.TERMINAL, due)
 
-    async def _wait(self, predicate: Callable[[], bool], awaited: Awaited, patience_ms: float | None) -> bool:
+    async def _wait(self, predicate: Callable[[], bool], awaited: Awaited, due_ms: float = 0.0) -> bool:
         asked = self.asked
         return await self.client.wait(
-            predicate, awaited, asked.ask, patience_ms=patience_ms, gone=lambda: self.gone, conn=asked.conn
+            predicate,
+            awaited,
+            asked.ask,
+            due_ms=due_ms,
+            purpose=asked.behaviour or "",
+            gone=lambda: self.gone,
+            conn=asked.conn,
         )
 
     def hear(self, event: RunEvent) -> None:

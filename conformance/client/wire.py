@@ -7,6 +7,7 @@ from random import Random
 
 from conformance.auth import Auth
 from conformance.bounds import Bounds
+from conformance.client.patience import Patience
 from conformance.dialects.dialect import Dialect
 from conformance.history.recorder import Recorder
 
@@ -29,6 +30,9 @@ class Wire:
     say: dict[str, str] = field(default_factory=dict)
     conns: "count[int]" = field(default_factory=lambda: count(1))
     asks: "count[int]" = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.patience_ms)
 
     @property
     def patience_ms(self) -> float:

@@ -234,7 +234,11 @@ class Awaited(StrEnum):
 
 
 class GaveUp(Operation, frozen=True, tag="gave_up"):
-    """The kit stopped waiting after its full patience; `late` if its own event loop had been late meanwhile."""
+    """The kit stopped waiting.
+
+    `late` if that says nothing of the target: the kit's own event loop had been late meanwhile, or it waited only a
+    moment, for what had not come before.
+    """
 
     conn: int
     awaited: Awaited

@@ -20,7 +20,7 @@ async def _refused(stage: Stage, credentials: Credentials, *, as_browser: bool =
     await client.wait(
         lambda: client.closed is not None or client.received > 0,
         Awaited.REFUSAL,
-        patience_ms=stage.wire.patience_ms / 2,
+        share=0.5,
     )
 
 
@@ -57,7 +57,7 @@ async def expiry(stage: Stage) -> None:
         await stage.chat(client)
         return
     patience_s = 2.5 + (grace if stage.full else min(grace, 3.0))
-    await client.wait(lambda: client.closed is not None, Awaited.CLOSE, patience_ms=patience_s * 1000)
+    await client.wait(lambda: client.closed is not None, Awaited.CLOSE, due_ms=patience_s * 1000, share=0)
 
 
 @scenario("a payload that names another user", exercises=("ACC-03", "IDN-08"))
@@ -80,5 +80,5 @@ async def foreign_origin(stage: Stage) -> None:
         await client.wait(
             lambda: client.closed is not None or client.received > 0,
             Awaited.REFUSAL,
-            patience_ms=stage.wire.patience_ms / 2,
+            share=0.5,
         )

@@ -22,7 +22,9 @@ def _story(stage: Stage, token: str) -> Script:
 async def _resume(stage: Stage, run: Run, after_seq: int) -> Client:
     client = await stage.connect(run.client.user)
     asked = await client.ask(Action.RESUME, run_id=run.run_id, after_seq=after_seq)
-    await client.wait(lambda: client.saw_end_of(run) or bool(client.refusals), Awaited.TERMINAL, asked.ask)
+    await client.wait(
+        lambda: client.saw_end_of(run) or bool(client.refusals), Awaited.TERMINAL, asked.ask, purpose="resume"
+    )
     return client
 
 
@@ -93,7 +95,7 @@ async def idle(stage: Stage) -> None:
     beat = _heartbeat(stage)
     before = client.pings
     patience = stage.wire.bounds.scaled_ms(beat * 1000 * 1.5 + 1000)
-    await client.wait(lambda: client.pings > before + 1, Awaited.HEARTBEAT, patience_ms=2 * patience)
+    await client.wait(lambda: client.pings > before + 1, Awaited.HEARTBEAT, due_ms=2 * patience, share=0)
     if client.closed is None:
         await stage.chat(client)
 
@@ -104,7 +106,7 @@ async def dead_peer(stage: Stage) -> None:
     client = await stage.connect(answers_pings=False)
     beat = _heartbeat(stage)
     patience = stage.wire.bounds.scaled_ms(beat * 1000 * 3.5 + 1000)
-    await client.wait(lambda: client.closed is not None, Awaited.CLOSE, patience_ms=patience)
+    await client.wait(lambda: client.closed is not None, Awaited.CLOSE, due_ms=patience, share=0)
 
 
 def _heartbeat(stage: Stage) -> float:

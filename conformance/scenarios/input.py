@@ -16,7 +16,7 @@ async def malformed(stage: Stage) -> None:
         if client.closed is not None:
             client = await stage.connect(client.user)
         asked = await client.ask(Action.GARBAGE, text=text, behaviour=what)
-        await client.answer(asked, patience_ms=stage.wire.patience_ms / 2)
+        await client.answer(asked, share=0.5)
     if client.closed is None:
         await stage.chat(client)
     await stage.chat(bystander)
@@ -29,7 +29,7 @@ async def unknown_type(stage: Stage) -> None:
     for name in ("make_coffee", "agent_completed"):
         text = f'{{"type": "{name}", "payload": {{}}}}'
         asked = await client.ask(Action.UNKNOWN_TYPE, text=text, behaviour=name)
-        await client.answer(asked, patience_ms=stage.wire.patience_ms / 2)
+        await client.answer(asked, share=0.5)
         if client.closed is not None:
             return
     await stage.chat(client)

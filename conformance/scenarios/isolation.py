@@ -60,7 +60,7 @@ async def foreign_thread(stage: Stage) -> None:
         await nosy.ended()
     if "resume" in stage.capabilities():
         asked = await stranger.ask(Action.RESUME, thread_id=thread, after_seq=0, owner=owner.user)
-        await stranger.answer(asked, patience_ms=stage.wire.patience_ms / 5)
+        await stranger.answer(asked, share=0.2)
     await stage.chat(owner, thread_id=thread)
 
 
@@ -75,12 +75,11 @@ async def foreign_run(stage: Stage) -> None:
     stranger_user = stage.user()
     capabilities = stage.capabilities()
     actions = [action for action in (Action.STOP, Action.RESUME) if action.value in capabilities]
-    patience = stage.wire.patience_ms / 5
     for owned_by, run_id in (("", str(uuid.UUID(int=stage.wire.random.getrandbits(128)))), (owner.user, run.run_id)):
         stranger = await stage.connect(stranger_user)
         for action in actions:
             asked = await stranger.ask(action, run_id=run_id, owner=owned_by)
-            await stranger.answer(asked, patience_ms=patience)
+            await stranger.answer(asked, share=0.2)
         await stage.client(stranger.user).read(run_id, owner=owned_by, accept="application/json")
     await run.ended()
     await stage.client(owner.user).read(run.run_id)

@@ -81,7 +81,7 @@ async def time_limit(stage: Stage) -> None:
         raise Skipped(f"the run limit of {limit:g} s is too long for the {stage.profile} profile")
     run = await stage.hanging(client, label="timeout")
     bounds = stage.wire.bounds
-    await run.ended(patience_ms=limit * 1000 + bounds.scaled_ms(bounds.stop_ms) + stage.wire.patience_ms)
+    await run.ended(due_ms=limit * 1000 + bounds.scaled_ms(bounds.stop_ms))
 
 
 @scenario("stop, please", exercises=("LIF-02", "EVT-05", "EVT-07"), needs=("stop",))
@@ -103,7 +103,8 @@ async def stop(stage: Stage) -> None:
             lambda run=run: run.over,  # type: ignore[misc]
             Awaited.TERMINAL,
             run.asked.ask,
-            patience_ms=stage.wire.bounds.scaled_ms(stage.wire.bounds.stop_ms) + stage.wire.patience_ms,
+            due_ms=stage.wire.bounds.scaled_ms(stage.wire.bounds.stop_ms),
+            purpose="stop",
         )
 
 

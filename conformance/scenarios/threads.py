@@ -37,4 +37,4 @@ async def one_thread_twice(stage: Stage) -> None:
         ]
         runs.append(await client.start("tool", script, thread_id=first.thread_id, label="queued", token=token))
     for run in runs:
-        await run.ended(patience_ms=stage.wire.patience_ms + 600)
+        await run.ended(due_ms=600)

@@ -1,11 +1,13 @@
 """AG-UI, the Agent User Interaction Protocol, over server-sent events (https://docs.ag-ui.com). Sans-IO."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
+from conformance.dialects.ag_ui.conversation import conversation, question
 from conformance.dialects.ag_ui.decoder import AgUiDecoder
-from conformance.dialects.dialect import Decoder, Dialect
+from conformance.dialects.dialect import Decoder, Dialect, Exchange, Exchanges, Turn
 from conformance.history.operations import Action, Asked
 
 
@@ -14,6 +16,13 @@ class AgUi(Dialect):
 
     name = "ag-ui"
     transport = "http"
+    malformed: ClassVar[Mapping[str, str]] = {
+        **Dialect.malformed,
+        "no messages": '{"threadId": "thread-malformed", "runId": "run-malformed", "state": {}}',
+        "messages that are no list": '{"threadId": "thread-malformed", "runId": "run-malformed", "messages": "hello"}',
+        "ids of wrong types": '{"threadId": 7, "runId": {}, "messages": []}',
+        "deep nesting": '{"threadId": ' + "[" * 2000 + "]" * 2000 + "}",
+    }
     intrinsic = frozenset({"ag_ui"})
     implied = frozenset({"threads"})
 
@@ -30,6 +39,15 @@ class AgUi(Dialect):
 
         AG-UI can ask for nothing but a run: what else is asked is `text` as it is.
         """
+        return self._body(asked, text, ())
+
+    def exchanges(self, url: str, asked: Asked, text: str, earlier: Sequence[Turn] = ()) -> Exchanges:
+        """Yield the one POST that asks for a run, with the whole conversation; AG-UI knows no other request."""
+        if asked.action in (Action.STOP, Action.RESUME, Action.READ, Action.PING):
+            return
+        yield Exchange(url=url, body=self._body(asked, text, earlier))
+
+    def _body(self, asked: Asked, text: str, earlier: Sequence[Turn]) -> str:
         if asked.action not in (Action.START, Action.CONTINUE):
             return text
         planted: dict[str, Any] = {**(asked.planted or {})}
@@ -39,7 +57,7 @@ class AgUi(Dialect):
             "threadId": asked.thread_id or self.new_thread(asked.request_id or ""),
             "runId": asked.request_id,
             "state": {},
-            "messages": [{"id": f"message-{asked.request_id}", "role": "user", "content": text}],
+            "messages": [*conversation(earlier), question(asked.request_id, text)],
             "tools": [],
             "context": [],
             "forwardedProps": planted,
