@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from conformance.auth import Auth
 from conformance.dialects import named, names
@@ -11,25 +10,12 @@ from conformance.errors import TargetUnreachable, UsageError
 from conformance.events import Event, Flaw, Ready, Unknown
 from conformance.history.operations import ClosedBy
 from conformance.launch import accepts_connections
+from conformance.probe_http import RECOGNISED, Found, probe_http
 from conformance.transports.websocket import UpgradeRefused, WebSocket, open_websocket
 
 _GREETING_S = 3.0
-
-
-@dataclass
-class Found:
-    """What a probe found. `needs_credentials` is None where that could not be told.
-
-    `likely` ranks several places: 3 a dialect was recognised, 2 somebody asks who is there, 1 a WebSocket of some kind
-    (a server answers 403 also where it has none), 0 nothing.
-    """
-
-    url: str
-    dialect: str | None = None
-    needs_credentials: bool | None = None
-    likely: int = 0
-    greeting: Ready | None = None
-    notes: list[str] = field(default_factory=list)
+_WEBSOCKET = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_HTTP = ("http", "https")
 
 
 class _Ear:
@@ -60,18 +46,22 @@ async def probe(url: str, auth: Auth) -> Found:
 
     Raises `UsageError` where the URL is none, `TargetUnreachable` where nothing answers there.
     """
-    candidates = _candidates(url)
-    if not await accepts_connections(candidates[0]):
-        raise TargetUnreachable(f"nothing listens at {url}: is the target running, and is the URL right?")
-    return max([await _websocket(candidate, auth) for candidate in candidates], key=lambda found: found.likely)
-
-
-def _candidates(url: str) -> list[str]:
     parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
-    if scheme is None or not parts.hostname:
-        raise UsageError(f"{url!r} is no URL of an endpoint; expected one such as ws://127.0.0.1:8000/ws")
-    paths = [parts.path or "/", *(["/ws"] if parts.path in ("", "/") else [])]
+    if parts.scheme not in _WEBSOCKET or not parts.hostname:
+        raise UsageError(
+            f"{url!r} is no URL of an endpoint; expected one such as ws://127.0.0.1:8000/ws or http://127.0.0.1:8000/agui"
+        )
+    if not await accepts_connections(url):
+        raise TargetUnreachable(f"nothing listens at {url}: is the target running, and is the URL right?")
+    found = [await _websocket(place, auth) for place in _places(parts, _WEBSOCKET[parts.scheme], "/ws")]
+    if parts.scheme in _HTTP and not any(each.likely == RECOGNISED for each in found):
+        found += [await probe_http(place, auth) for place in _places(parts, parts.scheme, "/agui")]
+    return max(found, key=lambda each: each.likely)
+
+
+def _places(parts: SplitResult, scheme: str, usual: str) -> list[str]:
+    """Return where to look: the path of the URL; where it has none, also the `usual` one."""
+    paths = [parts.path or "/", *([usual] if parts.path in ("", "/") else [])]
     return [urlunsplit((scheme, parts.netloc, path, parts.query, "")) for path in paths]
 
 
@@ -129,11 +119,13 @@ def _recognise(frames: Sequence[str | bytes], found: Found) -> None:
         return
     raw = frames[0].encode() if isinstance(frames[0], str) else frames[0]
     for name in names():
+        if named(name).transport != "websocket":
+            continue
         events: Sequence[Event] = named(name).decoder().decode(raw)
         if any(isinstance(event, Flaw | Unknown) for event in events):
             continue
         found.dialect = name
-        found.likely = 3
+        found.likely = RECOGNISED
         found.greeting = next((event for event in events if isinstance(event, Ready)), None)
         found.notes.append(f"the first frame is {name}")
         return

@@ -61,3 +61,20 @@ def test_it_never_replaces_a_file_unasked(engine: str, capsys: pytest.CaptureFix
     assert Path("target.toml").read_text() == "# mine\n"
     assert run(["init", engine, "--force"]) == 0
     assert "# mine" not in Path("target.toml").read_text()
+
+
+def test_it_recognises_ag_ui(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    agui = engine.replace("ws://", "http://").replace("/ws", "/agui")
+    assert run(["init", agui, "--secret-env", "JWT_SECRET"]) == 0
+    assert f"a POST to {agui} is answered in ag-ui" in capsys.readouterr().out
+    written = target.load(Path("target.toml"))
+    assert (written.target.url, written.target.dialect) == (agui, "ag-ui")
+    assert run(["verify", "--target", "target.toml", "--only", "EVT-01", "--quiet", "--out", "out"]) == 0
+
+
+def test_it_says_which_dialects_an_endpoint_does_not_speak(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    url = engine.replace("ws://", "http://").replace("/ws", "/runs")
+    assert run(["init", url, "--secret-env", "JWT_SECRET"]) == 0
+    said = capsys.readouterr().out
+    assert "no ag-ui (HTTP 400" in said
+    assert "no dialect was recognised" in said

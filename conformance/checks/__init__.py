@@ -17,9 +17,14 @@ def all_checks() -> tuple[type[Check], ...]:
         found += [
             value
             for value in namespace.values()
-            if isinstance(value, type) and issubclass(value, Check) and value.decides and value not in found
+            if isinstance(value, type) and issubclass(value, Check) and _looks(value) and value not in found
         ]
     return tuple(found)
+
+
+def _looks(kind: type[Check]) -> bool:
+    """Tell whether a class looks at anything, as the mere bases of checks do not."""
+    return bool(kind.decides) or any(hasattr(method, "handles") for method in vars(kind).values())
 
 
 def decided() -> frozenset[str]:

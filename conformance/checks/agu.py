@@ -43,11 +43,8 @@ _BY_TYPE: dict[str, tuple[str, ...]] = {
 }
 
 
-class AgUiRules(Unconcerned):
-    """What only AG-UI asks for."""
-
-    decides = tuple(f"AGU-{number:02}" for number in range(1, 25))
-    dialect = "ag-ui"
+class RulesOfDialects(Unconcerned):
+    """What decoders find that breaks a rule of their dialect's own."""
 
     @on(Violation)
     def violation(self, notice: Notice) -> None:
@@ -63,6 +60,13 @@ class AgUiRules(Unconcerned):
             witnesses=[notice],
             run=run,
         )
+
+
+class AgUiRules(Unconcerned):
+    """What only AG-UI asks for."""
+
+    decides = tuple(f"AGU-{number:02}" for number in range(1, 25))
+    dialect = "ag-ui"
 
     @on(*(kind for kind in EVERY_EVENT if kind in _BY_KIND))
     def event(self, seen: Sighting) -> None:

@@ -11,7 +11,7 @@ import click
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
-    from conformance.probe import Found
+    from conformance.probe_http import Found
 
 
 @click.command("init")
@@ -26,6 +26,7 @@ def command(url: str, file: Path, force: bool, secret_env: str | None, token_com
     \b
       agent-conformance init ws://127.0.0.1:8000/ws
       agent-conformance init http://127.0.0.1:8000 --secret-env JWT_SECRET
+      agent-conformance init http://127.0.0.1:8000/agui
     """
     from conformance.auth import Command, Jwt, NoAuth, secret_from
     from conformance.probe import probe
@@ -48,26 +49,28 @@ def command(url: str, file: Path, force: bool, secret_env: str | None, token_com
     for note in found.notes:
         click.echo(f"  {note}")
     click.echo(f"written: {file}")
-    if found.dialect is None and not found.needs_credentials:
-        click.echo("no dialect was recognised: set `dialect` in the file")
-    elif found.needs_credentials and not secret_env and not token_command:
+    if found.needs_credentials and not secret_env and not token_command:
         click.echo("it needs credentials: fill in [auth], then: agent-conformance verify --target " + str(file))
+    elif found.dialect is None:
+        click.echo("no dialect was recognised: set `dialect` in the file")
     else:
         click.echo(f"next: agent-conformance verify --target {file}")
 
 
 def render(found: "Found", *, secret_env: str | None, token_command: str | None) -> str:
     """Return the text of a target file for what a probe found."""
-    name = urlsplit(found.url).netloc
+    parts = urlsplit(found.url)
+    name, with_port = parts.netloc, f"{parts.scheme}://127.0.0.1:{{port}}{parts.path}"
+    likely = "ag-ui" if parts.scheme.startswith("http") else "five-events"
     greeting = found.greeting
     lines = [
         "# How the kit reaches, starts and speaks to this target.",
         "[target]",
         f"name = {json.dumps(name)}",
         f"url = {json.dumps(found.url)}",
-        f"dialect = {json.dumps(found.dialect or 'five-events')}" + ("" if found.dialect else "   # not recognised"),
+        f"dialect = {json.dumps(found.dialect or likely)}" + ("" if found.dialect else "   # not recognised"),
         "# Let the kit start and stop it; {port} is a free port:",
-        '# command = "python server.py --port {port}"      # with url = "ws://127.0.0.1:{port}/ws"',
+        f'# command = "python server.py --port {{port}}"      # with url = "{with_port}"',
         '# app = "mypkg.main:app"                           # or an ASGI app',
         '# health = "http://127.0.0.1:{port}/health"',
     ]
