@@ -176,10 +176,16 @@ def test_a_run_that_ends_with_a_call_open_has_not_completed() -> None:
     assert kinds(told(*IN_PIECES[:6]))[-2:] == ["TOOL_DEFERRED", "STOPPED"]
 
 
+@pytest.mark.parametrize("frames", [[BEGIN], IN_PIECES[:-3], IN_PARTS[:-1]])
+def test_a_run_that_ends_in_the_middle_has_not_completed(frames: list[Named]) -> None:
+    assert kinds(told(*frames))[-1] == "STOPPED"
+    assert broken(*frames) == set()
+
+
 def test_reasoning_is_told_as_thinking() -> None:
     blocks = [{"type": "reasoning", "reasoning": "Cold, "}, {"type": "text", "text": "4"}]
     kept = chunk("", additional_kwargs={"reasoning_content": "I think."})
-    events = told(BEGIN, chunk(blocks), kept, chunk([{"type": "thinking", "thinking": "x"}]))
+    events = told(BEGIN, chunk(blocks), kept, chunk([{"type": "thinking", "thinking": "x"}]), last())
     assert [(k, getattr(p, "thought", None) or p.text) for k, p in story(events)[1:-1]] == [
         ("THINKING", "Cold, "),
         ("TEXT", "4"),

@@ -117,8 +117,8 @@ class LangGraphDecoder(Decoder):
             run.defer(call_id)
         if self._interrupted:
             run.stop("interrupt")
-        elif waits:
-            run.stop("ended with tool calls that have no result")
+        elif waits or self._messages.under_way or self._quiet:
+            run.stop("ended in the middle")  # as it does when it is cancelled: no frame says so
         else:
             run.complete()
 

@@ -28,9 +28,13 @@ class Streamed:
 
 
 class Messages:
-    """Tells the messages of one run; each thing once, in whichever form it comes first."""
+    """Tells the messages of one run; each thing once, in whichever form it comes first.
+
+    `under_way` tells that the last one is not whole.
+    """
 
     def __init__(self) -> None:
+        self.under_way = False
         self._streamed: dict[str, Streamed] = {}
         self._whole: set[str] = set()
         self._results: set[str] = set()
@@ -49,6 +53,7 @@ class Messages:
         if not isinstance(message, dict):
             return
         kind = _kind(message, told)
+        self.under_way = False
         if kind == "tool":
             self._result(run, message)
         elif kind == "ai" and (not _id(message) or _id(message) not in self._whole):
@@ -73,7 +78,9 @@ class Messages:
         for chunk in chunks if isinstance(chunks, list) else ():
             if isinstance(chunk, dict):
                 _gather(streamed, chunk)
-        if message.get("chunk_position") == "last":
+        last = message.get("chunk_position") == "last"
+        self.under_way = not last and not _finished(message)
+        if last:
             self._tell_calls(run, _gathered(streamed))
 
     def partial(self, run: Teller, message: Any, told: list[Event]) -> None:
@@ -91,8 +98,8 @@ class Messages:
         if text.startswith(streamed.text):
             run.text(text[len(streamed.text) :])
             streamed.text = text
-        metadata = message.get("response_metadata")
-        if isinstance(metadata, dict) and metadata.get("finish_reason"):
+        self.under_way = not _finished(message)
+        if not self.under_way:
             self._tell_calls(run, _calls(message))
 
     def _tell_calls(self, run: Teller, calls: list[tuple[str, str, Any]]) -> None:
@@ -143,6 +150,12 @@ def _calls(message: dict[str, Any]) -> list[tuple[str, str, Any]]:
         for call in calls
         if isinstance(call.get("id"), str) and isinstance(call.get("name"), str)
     ]
+
+
+def _finished(message: dict[str, Any]) -> bool:
+    """Tell whether the model has said that this is all; servers without `chunk_position` have nothing else."""
+    metadata = message.get("response_metadata")
+    return isinstance(metadata, dict) and bool(metadata.get("finish_reason") or metadata.get("stop_reason"))
 
 
 def _gather(streamed: Streamed, chunk: dict[str, Any]) -> None:
