@@ -209,6 +209,7 @@ def test_a_client_connects_and_answers_pings() -> None:
     [
         ("ws://h:1", "ws://h:1/ws/socket.io/"),
         ("http://h:1/app/", "ws://h:1/app/ws/socket.io/"),
+        ("ws://h:1/ws", "ws://h:1/ws/socket.io/"),
         ("wss://h/ws/socket.io/?x=1", "wss://h/ws/socket.io/"),
     ],
 )

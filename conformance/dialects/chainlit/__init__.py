@@ -32,7 +32,9 @@ class Chainlit(Dialect):
     def address(self, url: str, guest: Guest) -> tuple[str, Headers]:
         """Return the URL of the server's socket.io endpoint, and the cookie."""
         parts = urlsplit(url)
-        path = parts.path if "socket.io" in parts.path else f"{parts.path.rstrip('/')}/ws/socket.io/"
+        path = parts.path
+        if "socket.io" not in path:
+            path = f"{path.rstrip('/').removesuffix('/ws')}/ws/socket.io/"
         query = dict(parse_qsl(parts.query)) | {"EIO": "4", "transport": "websocket"}
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
         cookie = (("Cookie", f"access_token={guest.token}"),) if guest.token is not None else ()
