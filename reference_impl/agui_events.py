@@ -44,7 +44,8 @@ class AguiTeller:
             case EventType.MESSAGE_CHUNK:
                 yield from self._text(event.event_id, payload["text"])
             case EventType.AGENT_COMPLETED:
-                yield {"type": "RUN_FINISHED", **self._names(envelope), "outcome": {"type": "success"}}
+                ending = {"result": payload["final_response"], "outcome": {"type": "success"}}
+                yield {"type": "RUN_FINISHED", **self._names(envelope), **ending}
             case EventType.AGENT_ERROR:
                 yield {"type": "RUN_ERROR", "code": payload["code"], "message": payload["message"]}
             case EventType.AGENT_STOPPED:
