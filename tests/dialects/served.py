@@ -16,7 +16,8 @@ Frame = tuple[str | None, Any]
 def steps(text: str) -> Iterator[Step]:
     """What the agent does, by the script in a message: thinks, calls a tool, has its result, says something."""
     _, marker, script = text.partition("script: ")
-    for step in json.JSONDecoder().raw_decode(script)[0] if marker else [{"say": f"You said: {text}"}]:
+    told: list[dict[str, Any]] = [{"say": f"You said: {text}"}]
+    for step in json.JSONDecoder().raw_decode(script)[0] if marker else told:
         if "say" in step or "think" in step:
             yield next(iter(step.items()))
         elif "tool" in step:
@@ -28,14 +29,13 @@ def steps(text: str) -> Iterator[Step]:
 def adk(body: dict[str, Any]) -> Iterator[Frame]:
     run = f"e-{uuid.uuid4()}"
     for kind, value in steps(body["newMessage"]["parts"][0]["text"]):
-        part = {
-            "think": lambda v: {"text": v, "thought": True},
-            "say": lambda v: {"text": v},
-            "call": lambda v: {"functionCall": {key: v[key] for key in ("id", "name", "args")}},
-            "result": lambda v: {
-                "functionResponse": {"id": v["id"], "name": v["name"], "response": {"result": v["value"]}}
-            },
-        }[kind](value)
+        part: dict[str, Any] = {"text": value, "thought": kind == "think"}
+        if kind == "call":
+            part = {"functionCall": value}
+        elif kind == "result":
+            part = {
+                "functionResponse": {"id": value["id"], "name": value["name"], "response": {"result": value["value"]}}
+            }
         stamp = datetime.now(UTC).timestamp()
         content = {"role": "model", "parts": [part]}
         yield (

@@ -122,7 +122,7 @@ def test_unusual_is_not_wrong(frames: list[Frame]) -> None:
         ([event(call()), event(call()), event(response()), event(text("done"))], {"EVT-05"}),
         ([event(text("x"), run="")], {"IDN-01"}),
         ([{k: v for k, v in event(text("x")).items() if k != "invocationId"}], {"IDN-01"}),
-        ([event(text("x"), author=None)], {"SCH-02"}),
+        ([{**event(text("x")), "author": None}], {"SCH-02"}),
         ([event(text("x"), id=7)], {"SCH-02"}),
         ([event(text("x"), timestamp="now")], {"SCH-03"}),
         ([event(text("x"), timestamp=1769851800250)], {"SCH-03"}),
