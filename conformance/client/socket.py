@@ -12,6 +12,7 @@ class Socket(Channel):
 
     _websocket: WebSocket | None = None
     _guest: Guest | None = None
+    _owed: tuple[str, ...] = ()
 
     async def open(
         self,
@@ -49,6 +50,7 @@ class Socket(Channel):
         except OSError as error:
             self.was_refused(None, str(error))
             raise TargetUnreachable(f"cannot connect to {url}: {error}") from error
+        self._reply()
         return True
 
     def on_frame(self, data: str | bytes) -> None:
@@ -56,10 +58,17 @@ class Socket(Channel):
         super().on_frame(data)
         assert self._guest is not None
         raw = data.encode() if isinstance(data, str) else data
-        for reply in self.wire.dialect.replies(raw, self._guest):
+        self._owed += tuple(self.wire.dialect.replies(raw, self._guest))
+        self._reply()
+
+    def _reply(self) -> None:
+        """Send what is owed; what came together with the answer to the upgrade waits until that is done."""
+        if self._websocket is None:
+            return
+        owed, self._owed = self._owed, ()
+        for reply in owed:
             self.sent(reply)
-            if self._websocket is not None:
-                self._websocket.send_now(reply)
+            self._websocket.send_now(reply)
 
     async def say(self, frame: str) -> None:
         """Send a frame."""

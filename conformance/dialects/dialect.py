@@ -98,12 +98,14 @@ class Dialect:
 
     `intrinsic` are the capabilities that every target of this dialect has; `implied` those that it is taken to have
     where it announces none. Some are facts of a protocol: seq (events are numbered), run_ids (the target names runs,
-    not the client), user_ids (events name their user), run_access (a run can be read, resumed or stopped by its id).
+    not the client), user_ids (events name their user), run_access (a run can be read, resumed or stopped by its id),
+    json_answers (what is no stream is answered as a JSON object, a refusal with status 200).
     `greets` tells that a target of this dialect says something (`Ready`) to a new WebSocket before it is asked.
     `event_names` tells that the name of a server-sent event matters: then its frame is b"event: NAME\\ndata: DATA",
-    else the data alone. `malformed` are requests, by what is wrong with them, that every target must refuse.
-    `piece` stands near the beginning of a frame that may be one of many pieces of a text (`Decoder.joined`).
-    `source` is the text that describes a dialect that is not built in: histories hold it.
+    else the data alone. `answers_unknown` tells that the protocol answers a message of a type that it does not know:
+    else it drops it. `malformed` are requests, by what is wrong with them, that every target must refuse. `piece`
+    stands near the beginning of a frame that may be one of many pieces of a text (`Decoder.joined`). `source` is the
+    text that describes a dialect that is not built in: histories hold it.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Dialect:
     greets: bool = False
     event_names: bool = False
     piece: str = ""
+    answers_unknown: bool = True
     malformed: ClassVar[Mapping[str, str]] = {
         "not JSON": "{not json",
         "an array": "[1, 2, 3]",

@@ -78,7 +78,8 @@ async def foreign_run(stage: Stage) -> None:
     for owned_by, run_id in (("", str(uuid.UUID(int=stage.wire.random.getrandbits(128)))), (owner.user, run.run_id)):
         stranger = await stage.connect(stranger_user)
         for action in actions:
-            asked = await stranger.ask(action, run_id=run_id, owner=owned_by)
+            thread_id = run.thread_id if action is Action.STOP else None
+            asked = await stranger.ask(action, run_id=run_id, thread_id=thread_id, owner=owned_by)
             await stranger.answer(asked, share=0.2)
         await stage.client(stranger.user).read(run_id, owner=owned_by, accept="application/json")
     await run.ended()
@@ -104,7 +105,7 @@ async def bad_neighbour(stage: Stage) -> None:
         await trouble.ended()
     for run in hanging:
         if run.run_id is not None and "stop" in stage.capabilities():
-            await neighbour.ask(Action.STOP, run_id=run.run_id)
+            await neighbour.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
 
 
 @scenario("somebody takes all there is", exercises=("ISO-12",))
@@ -126,7 +127,7 @@ async def greedy_neighbour(stage: Stage) -> None:
     if "stop" in stage.capabilities():
         for run in runs:
             if run.run_id is not None:
-                await greedy.ask(Action.STOP, run_id=run.run_id)
+                await greedy.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
 
 
 @scenario("a reader that stops reading", exercises=("DLV-06", "ISO-09"))

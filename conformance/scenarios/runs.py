@@ -98,7 +98,7 @@ async def stop(stage: Stage) -> None:
         await run.until(Kind.TOOL_STARTED if "stall_ms" not in script[1] else Kind.THINKING)
         if run.run_id is None or run.over:
             continue
-        await client.ask(Action.STOP, run_id=run.run_id)
+        await client.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
         await client.wait(
             lambda run=run: run.over,  # type: ignore[misc]
             Awaited.TERMINAL,

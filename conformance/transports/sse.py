@@ -17,9 +17,8 @@ class ServerEvent(msgspec.Struct, frozen=True, gc=False):
 
     def frame(self, *, named: bool) -> bytes:
         """Return what a dialect decodes: the event's data; for a `named` one with the line before that names it."""
-        return (
-            b"event: %b\ndata: %b" % (self.type.encode(), self.data) if named and self.type != "message" else self.data
-        )
+        named = named and self.type != "message"
+        return b"event: %b\ndata: %b" % (self.type.encode(), self.data) if named else self.data
 
 
 class Comment(msgspec.Struct, frozen=True):

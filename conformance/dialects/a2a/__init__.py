@@ -19,6 +19,7 @@ class A2a(Dialect):
 
     name = "a2a"
     transport = "http"
+    intrinsic = frozenset({"run_ids", "json_answers"})
     implied = frozenset({"threads"})
     _stream, _cancel = "SendStreamingMessage", "CancelTask"
     _headers: tuple[tuple[str, str], ...] = (("A2A-Version", "1.0"),)

@@ -145,13 +145,16 @@ class A2aDecoder(Decoder):
             run = self._begin(f"{task_id}#{turns}" if task_id is not None and turns > 1 else task_id, context)
         run.told, run.stamp = self._told, None
         before = len(self._told)
-        if kind != "status":
+        over = run.ended and kind == "task"
+        if kind != "status" and not over:
             self._artifacts_of(update, run)
         status, state = self._status_of(update) if kind != "artifact" else (None, None)
         self._told += fields.flaws
-        if status is not None and state is not None:
+        if status is not None and state is not None and not over:
             self._status(update, run, status, state)
-        if len(self._told) == before and not begins:
+        if over:
+            self._told.append(events.Unknown("a2a:task"))  # the task once more, as it is now
+        elif len(self._told) == before and not begins:
             run.other(kind)
 
     def _artifacts_of(self, update: Update, run: Teller) -> None:
@@ -196,8 +199,6 @@ class A2aDecoder(Decoder):
     def _status(self, update: Update, run: Teller, status: Fields, state: str) -> None:
         message = status.data.get("message")
         text = text_of(message, [], place="status.message") if isinstance(message, dict) else ""
-        if run.ended and update.kind == "task":
-            return  # the task once more, as it is now
         self._waits = state if state in _WAITING else None
         match state:
             case "completed":

@@ -18,6 +18,7 @@ class Adk(Dialect):
 
     name = "adk"
     transport = "http"
+    intrinsic = frozenset({"run_ids"})
     implied = frozenset({"threads", "memory", "text_stream"})
 
     def decoder(self) -> Decoder:
@@ -32,7 +33,7 @@ class Adk(Dialect):
         """Yield what creates the session, where it is new, and what runs the agent (ADK: API server)."""
         server, _, app = url.rstrip("/").partition("/apps/")
         if asked.action in (Action.GARBAGE, Action.UNKNOWN_TYPE, Action.OVERSIZE):
-            yield Exchange(url=f"{server}/run_sse", body=text)
+            yield Exchange(url=f"{server}/run_sse", body=self.request(asked, text))
         if asked.action not in (Action.START, Action.CONTINUE):
             return
         if not app:
@@ -43,6 +44,10 @@ class Adk(Dialect):
             place = "/".join(quote(part, safe="") for part in (app, "users", asked.user, "sessions", session))
             yield Exchange(url=f"{server}/apps/{place}", body="{}", framing=Framing.NONE)
         yield Exchange(url=f"{server}/run_sse", body=_question(app, asked, session, text))
+
+    def request(self, asked: Asked, text: str) -> str:
+        """Return bad input as it is: what else is sent depends on what the server answers before."""
+        return text
 
 
 def _first_app(body: bytes) -> str:
