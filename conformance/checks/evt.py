@@ -220,7 +220,7 @@ class Lifecycle(Check):
     def finish(self) -> None:
         """Runs that fell silent, or whose connection the target dropped, and that were never seen to end."""
         for request, gave_up in self._silent.values():
-            if request.refusal is None and not _ended_somewhere(request.story):
+            if request.refusal is None and not _ended_somewhere(request.story) and _silent(request.story, gave_up.op):
                 self._fell_silent(request, gave_up)
         for story, op, line in self._cut.values():
             if story.terminal is None and story.last is not None:
@@ -244,6 +244,12 @@ def _ending(op: ops.Closed) -> str:
 def _ended_somewhere(story: Story | None) -> bool:
     """Tell whether a run's end was seen, be it on a connection of somebody else: that is for ISO to judge."""
     return story is not None and (story.terminal is not None or any(s.ended for s in story.streams.values()))
+
+
+def _silent(story: Story | None, wait: Any) -> bool:
+    """Tell whether a run told nothing for half of a wait in vain, and nothing after it: else it was only slow."""
+    last = story.last if story is not None else None
+    return last is None or last.op.at <= wait.at - wait.waited_ms * 1000 / 2
 
 
 class ThinkingShown(Check):
@@ -301,7 +307,7 @@ class Tools(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._given_up: set[int] = set()
+        self._given_up: dict[int, ops.GaveUp] = {}
         self._hasty: dict[int, Sighting] = {}
         self._waiting: dict[int, list[Sighting]] = {}
 
@@ -476,7 +482,7 @@ class Tools(Check):
         """Remember runs of which nothing more came."""
         request = self.world.requests.get(op.ask) if op.ask is not None else None
         if request is not None and request.story is not None and op.awaited is Awaited.TERMINAL and not op.late:
-            self._given_up.add(request.story.number)
+            self._given_up[request.story.number] = op
 
     @on(Story)
     def settled(self, story: Story) -> None:
@@ -504,7 +510,8 @@ class Tools(Check):
             )
         if hasty is not None and story.tools:
             self._none_open(hasty)
-        if story.terminal is None and story.number not in self._given_up:
+        wait = self._given_up.pop(story.number, None)
+        if story.terminal is None and (wait is None or not _silent(story, wait)):
             return
         for call_id, tool in story.tools.items():
             if tool.completed is None:
@@ -616,7 +623,7 @@ class Endings(Check):
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.asked.script is None:
             return
         story = request.story
-        silent = story is not None and story.terminal is None
+        silent = story is not None and story.terminal is None and _silent(story, op)
         if silent and script.fails(request.asked.script) and self.world.obeys_script:
             self._not_an_error(request, self.here(op), "silence")
 

@@ -210,6 +210,32 @@ def test_the_kit_itself_was_late() -> History:
     return history
 
 
+@undecided("EVT-02", "EVT-05", reason="nothing was seen")
+def test_a_run_that_is_only_slow() -> History:
+    """It tells something shortly before the kit gives up."""
+    history = History()
+    socket = history.connect()
+    run = socket.start()
+    run.started()
+    run.thinking()
+    run.tool_started()
+    history.after(4000)
+    run.text("still at it")
+    socket.gave_up(Awaited.TERMINAL, run, at=history.now + 50)
+    return history
+
+
+@undecided("EVT-02", reason="nothing was seen")
+def test_a_run_that_goes_on_after_the_kit_gave_up() -> History:
+    history = History()
+    socket = history.connect()
+    run = socket.start()
+    run.started()
+    socket.gave_up(Awaited.TERMINAL, run)
+    run.thinking()
+    return history
+
+
 @undecided("EVT-02", "EVT-05", "EVT-07", reason="")
 def test_the_kit_cuts_the_connection_in_the_middle() -> History:
     history = History()
