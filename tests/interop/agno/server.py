@@ -1,6 +1,5 @@
-"""One agno agent behind AgentOS's AG-UI interface, with its own JWT middleware and a SQLite database, as its docs have it."""
+"""One agno agent behind AgentOS's AG-UI interface, with its JWT middleware and a SQLite database, as documented."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -50,7 +49,6 @@ async def recall(run_context: RunContext, key: str) -> str:
     return await _run(run_context, "recall", key=key)
 
 
-os.environ["AGNO_TELEMETRY"] = "false"
 agent = Agent(
     id="assistant",
     model=OpenAIChat(id="gpt-5-mini"),
