@@ -397,7 +397,15 @@ class Leaks(Check):
 
 def _concurrent(one: Story, other: Story) -> bool:
     first, second = sorted((one, other), key=lambda story: story.born_at)
-    return first.terminal is None or first.terminal.op.at > second.born_at
+    return first.terminal.op.at > second.born_at if first.terminal is not None else not _left_before(first, second)
+
+
+def _left_before(first: Story, second: Story) -> bool:
+    """Tell whether the client had left the first run's exchange, so that what it left there is the thread's history."""
+    connection = first.request.connection if first.request is not None else None
+    if connection is None or connection.closed is None or connection.op.method == "websocket":
+        return False
+    return connection.closed.at <= second.born_at
 
 
 def _parts_with(parts: list[Sighting], token: str) -> list[Sighting]:

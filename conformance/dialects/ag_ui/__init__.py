@@ -15,6 +15,7 @@ class AgUi(Dialect):
     name = "ag-ui"
     transport = "http"
     intrinsic = frozenset({"ag_ui"})
+    tells_tool_failures = False
     implied = frozenset({"threads"})
 
     def decoder(self) -> Decoder:
