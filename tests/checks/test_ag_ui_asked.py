@@ -121,11 +121,11 @@ def test_what_a_concurrent_run_was_told() -> History:
     return second_on_a_thread(left=False)
 
 
-def answered(**headers: str) -> History:
+def answered(content_type: str) -> History:
     story = history()
     socket = story.connecting(ALICE, url="http://target/", method="POST", accept="text/event-stream")
     socket.asks(Action.START, request_id="run-1234567", thread_id="thread-1", canary=story.canary(), script=say("x"))
-    socket.connected(200, **headers)
+    socket.connected(200, content_type=content_type)
     socket.closed(ClosedBy.KIT, None)
     return story
 
