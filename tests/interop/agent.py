@@ -40,9 +40,9 @@ class Agent:
         return {found["name"]: found["version"] for found in _PIN.finditer(first)}
 
     def install(self) -> None:
-        """Make its virtual environment, unless there is one of exactly these pins."""
-        pins = self.folder / "requirements.txt"
-        place = self.folder.parent / ".venvs" / self.name
+        """Make its virtual environment, unless there is one of exactly these pins. Who shares pins shares it."""
+        pins = (self.folder / "requirements.txt").resolve()
+        place = self.folder.parent / ".venvs" / pins.parent.name
         mark = place / "made-from"
         wanted = hashlib.sha256(pins.read_bytes()).hexdigest()
         if mark.exists() and mark.read_text() == wanted:
@@ -51,7 +51,7 @@ class Agent:
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
         # Every distribution is pinned, so nothing is left to resolve.
         python = str(place / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps"]
         subprocess.run([*pip, "-r", str(pins)], check=True)
         mark.write_text(wanted)
 

@@ -1,4 +1,4 @@
-"""One pydantic-ai agent behind `AGUIAdapter`, as its AG-UI guide has it, in a FastAPI application."""
+"""One pydantic-ai agent behind its AG-UI and Vercel AI adapters, as its guides have it, in a FastAPI application."""
 
 import sys
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from backend import authenticated, run_tool
 from fastapi import Depends, FastAPI
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.ui.ag_ui import AGUIAdapter
+from pydantic_ai.ui.vercel_ai import VercelAIAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -68,8 +69,14 @@ app = FastAPI()
 
 @app.post("/agent")
 async def run_agent(request: Request, user: Annotated[str, Depends(authenticated)]) -> Response:
-    """Run the agent for the user that the token names."""
+    """Run the agent for an AG-UI client, for the user that the token names."""
     return await AGUIAdapter.dispatch_request(request, agent=agent, deps=Caller(user))
+
+
+@app.post("/chat")
+async def chat(request: Request, user: Annotated[str, Depends(authenticated)]) -> Response:
+    """Run the agent for a client of the Vercel AI SDK."""
+    return await VercelAIAdapter.dispatch_request(request, agent=agent, deps=Caller(user))
 
 
 @app.get("/health")
