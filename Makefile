@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports unit format bench schema clean
+.PHONY: help verify test lint types imports unit interop format bench schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ imports: .venv/.ready ## our own layers, as import-linter contracts
 unit: .venv/.ready ## all tests
 	@$(BIN)/python -m pytest
 
+interop: .venv/.ready ## judge the agents of others, each in an environment of its own (ONLY="agno" …)
+	@$(BIN)/python -m tests.interop $(ONLY)
+
 format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -39,4 +42,4 @@ schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json
 
 clean: ## remove what the commands above made
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis reports/out
+	@rm -rf .venv tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis reports/out

@@ -45,11 +45,12 @@ class ThinkingPayload(Struct, frozen=True):
 
 
 class ToolStartedPayload(Struct, frozen=True):
-    """A call about to run."""
+    """A call about to run; `announced` where an earlier frame said that it comes, before its parameters were whole."""
 
     tool_name: str
     tool_call_id: str
     parameters: Any = None
+    announced: bool = False
 
 
 class ToolError(Struct, frozen=True):

@@ -27,7 +27,7 @@ from conformance.verdict import (
 from conformance.world import World
 
 Handler = Callable[..., None]
-SHOWN = 10
+SHOWN = 10  # and the first of each further scenario
 _SELDOM = 200_000
 SOURCE_FAMILIES = frozenset({"SRC", "TST"})
 
@@ -207,7 +207,8 @@ class Judge:
         self.violations[requirement] = self.violations.get(requirement, 0) + 1
         shown = self.findings.setdefault(requirement, [])
         key = (requirement, finding.message, finding.run_id, finding.actual)
-        if len(shown) < SHOWN and key not in self._seen:
+        elsewhere = all(other.scenario != finding.scenario for other in shown)
+        if (len(shown) < SHOWN or elsewhere) and key not in self._seen:
             self._seen.add(key)
             shown.append(finding)
 

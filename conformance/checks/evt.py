@@ -394,9 +394,14 @@ class Tools(Check):
                 self._swapped(seen, tool, f"tool {start.tool_name!r} started, {payload.tool_name!r} completed")
             elif payload.status == "ok" and payload.result is not UNSET:
                 self._another_calls_result(seen, tool)
-        if story.script is not None and start.tool_name == "fail":
+        failed = payload.status == "error"
+        if (
+            story.script is not None
+            and start.tool_name == "fail"
+            and (failed or self.world.dialect.tells_tool_failures)
+        ):
             self.exercised["EVT-11"] += 1
-            if payload.status != "error":
+            if not failed:
                 self.fail(
                     "EVT-11",
                     "a tool that failed is reported as a success",

@@ -34,6 +34,7 @@ class Leaks(Check):
         self._gone: set[str] = set()
         self._named: dict[str, set[bytes]] = {}
         self._trespass: dict[int, str] = {}
+        self._neighbours: set[frozenset[str | None]] = set()
         self._own: tuple[int, list[tuple[bytes, Mark]]] = (0, [])
         self._alone_frames: int | None = None
         self._threads: Recent[str, set[str]] = Recent(2_048)
@@ -76,6 +77,8 @@ class Leaks(Check):
         if op.owner and op.thread_id:
             self.exercised["ISO-07"] += 1
             self._trespass[op.conn] = op.owner
+            if len(self._neighbours) < 4_096:
+                self._neighbours.add(frozenset((op.user, op.owner)))
 
     # -- what is on the wire ----------------------------------------------------------------------------------------
 
@@ -129,12 +132,11 @@ class Leaks(Check):
 
     def _also(self, user: str, connection: Connection) -> list[str]:
         """Return what is violated besides where something of a user shows on another's connection."""
-        also = []
-        if user in self._gone and not self.world.connections_of(user):
-            also.append("ISO-10")
         if self._trespass.get(connection.number) == user:
-            also.append("ISO-07")
-        return also
+            return ["ISO-07"]
+        if frozenset((user, connection.user)) in self._neighbours:
+            return []  # one was in the other's thread
+        return ["ISO-10"] if user in self._gone and not self.world.connections_of(user) else []
 
     @on(Ready, Accepted, Unknown, Pong, Heartbeat)
     def notice(self, notice: Notice) -> None:
@@ -397,7 +399,15 @@ class Leaks(Check):
 
 def _concurrent(one: Story, other: Story) -> bool:
     first, second = sorted((one, other), key=lambda story: story.born_at)
-    return first.terminal is None or first.terminal.op.at > second.born_at
+    return first.terminal.op.at > second.born_at if first.terminal is not None else not _left_before(first, second)
+
+
+def _left_before(first: Story, second: Story) -> bool:
+    """Tell whether the client had left the first run's exchange, so that what it left there is the thread's history."""
+    connection = first.request.connection if first.request is not None else None
+    if connection is None or connection.closed is None or connection.op.method == "websocket":
+        return False
+    return connection.closed.at <= second.born_at
 
 
 def _parts_with(parts: list[Sighting], token: str) -> list[Sighting]:

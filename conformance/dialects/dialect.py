@@ -96,6 +96,7 @@ class Guest(msgspec.Struct, frozen=True):
 class Dialect:
     """A protocol that targets speak. Sans-IO and without state: a new connection gets a new decoder.
 
+    `tells_tool_failures` is whether a tool's completion has a field that says that the tool failed.
     `intrinsic` are the capabilities that every target of this dialect has; `implied` those that it is taken to have
     where it announces none. Some are facts of a protocol: seq (events are numbered), run_ids (the target names runs,
     not the client), user_ids (events name their user), run_access (a run can be read, resumed or stopped by its id),
@@ -112,6 +113,7 @@ class Dialect:
     source: str | None = None
     transport: Literal["websocket", "http"] = "websocket"
     intrinsic: frozenset[str] = frozenset()
+    tells_tool_failures: bool = True
     implied: frozenset[str] = frozenset()
     greets: bool = False
     event_names: bool = False

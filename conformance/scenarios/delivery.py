@@ -76,6 +76,21 @@ async def left(stage: Stage) -> None:
         await stage.chat(await stage.connect())
 
 
+@scenario("left in a long tool", exercises=("LIF-04",), needs=("http", "witness"), background=True)
+async def left_in_a_tool(stage: Stage) -> None:
+    """Leave while a tool runs that takes longer than a run may take to stop, and wait for what comes of it."""
+    bounds = stage.wire.bounds
+    takes_ms = bounds.scaled_ms(bounds.stop_ms) + 2000
+    client = await stage.connect()
+    token = stage.token()
+    script: Script = [{"think": "a long way"}, tool("sleep", ms=round(takes_ms), text=token), echo(token), *say(token)]
+    run = await client.start("tool", script, label="left", token=token)
+    await run.until(Kind.STARTED)
+    await asyncio.sleep(1)  # by then the tool runs: no event says when it begins
+    await client.cut()
+    await asyncio.sleep((takes_ms + bounds.scaled_ms(bounds.delivery_p95_ms)) / 1000)
+
+
 @scenario("two connections of one user", exercises=("DLV-10", "ORD-05", "DLV-04"), needs=("multi_connection",))
 async def second_connection(stage: Stage) -> None:
     """A user with two windows open sees the same in both."""

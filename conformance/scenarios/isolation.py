@@ -130,9 +130,12 @@ async def greedy_neighbour(stage: Stage) -> None:
                 await greedy.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
 
 
-@scenario("a reader that stops reading", exercises=("DLV-06", "ISO-09"))
+@scenario("a reader that stops reading", exercises=("DLV-06", "ISO-09"), needs=("websocket",))
 async def slow_reader(stage: Stage) -> None:
-    """One user's client stops reading while a lot is sent to it; another user's runs go on as before."""
+    """One user's client stops reading while a lot is sent to it; another user's runs go on as before.
+
+    Where each run has a response of its own, none is held back by what waits in another: many runs would only be load.
+    """
     bystander = await stage.connect()
     for _ in range(3):
         await stage.chat(bystander, label="calm")

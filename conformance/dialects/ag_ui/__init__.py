@@ -25,6 +25,7 @@ class AgUi(Dialect):
         "deep nesting": '{"threadId": ' + "[" * 2000 + "]" * 2000 + "}",
     }
     intrinsic = frozenset({"ag_ui"})
+    tells_tool_failures = False
     implied = frozenset({"threads"})
 
     def decoder(self) -> Decoder:

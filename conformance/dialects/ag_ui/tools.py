@@ -149,7 +149,8 @@ def _tell_start(run: Run, call: Call, told: Telling) -> None:
     if not isinstance(parameters, dict):
         _bad_arguments(run, call, told)
     if run.announced:
-        told.event(events.ToolStarted, run, events.ToolStartedPayload(call.name, call.call_id, parameters))
+        payload = events.ToolStartedPayload(call.name, call.call_id, parameters, announced=True)
+        told.event(events.ToolStarted, run, payload)
     else:
         told.other(run, "TOOL_CALL_END")
 
