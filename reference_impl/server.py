@@ -19,6 +19,7 @@ from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
 from reference_impl.journal import lock_journal
+from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 
@@ -156,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
     add("--outbox-frames", type=int, default=4_096, metavar="N", help="queued per connection before it is closed, 4408")
     add("--outbox-bytes", type=int, default=4 * 1024 * 1024, metavar="N")
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
+    add("--model", choices=["scripted", "openai"], default="scripted", help="openai: the one at $OPENAI_BASE_URL")
+    add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
     add("--fault", metavar="NAME", help="run a faulty variant of the engine")
     add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
     return arguments
@@ -178,6 +181,21 @@ def faulty_parts(name: str) -> Parts:
     return fault.parts
 
 
+def endpoints(*, model: str, tools: str) -> Endpoints:
+    """Where model and tools are, by the environment. Raises ValueError where it does not say."""
+    needed = [("OPENAI_BASE_URL", "--model openai", model == "openai")]
+    needed += [("CONFORMANCE_TOOLS_URL", "--tools http", tools == "http")]
+    for name, option, asked in needed:
+        if asked and not os.environ.get(name):
+            raise ValueError(f"{option}: expected a URL in ${name}, such as http://127.0.0.1:8766/v1; it is not set.")
+    return Endpoints(
+        model_url=os.environ["OPENAI_BASE_URL"].rstrip("/") if model == "openai" else None,
+        model_key=os.environ.get("OPENAI_API_KEY", ""),
+        model_name=os.environ.get("OPENAI_MODEL", Endpoints.model_name),
+        tools_url=os.environ["CONFORMANCE_TOOLS_URL"].rstrip("/") if tools == "http" else None,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and the secret's variable, then serve. Returns the exit code."""
     options = parser().parse_args(argv)
@@ -198,6 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings(
             secret=secret,
             journal=options.journal,
+            endpoints=endpoints(model=options.model, tools=options.tools),
             heartbeat_s=options.heartbeat_s,
             run_limit_s=options.run_limit_s,
             drain_s=options.drain_s,

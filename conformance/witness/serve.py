@@ -1,6 +1,7 @@
 """Serving the witness: within a running event loop, or alone until a signal comes."""
 
 import asyncio
+import os
 import shlex
 import signal
 import socket
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -48,7 +50,7 @@ class Witness:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables by which a target finds it."""
-        found: dict[str, str] = {}
+        found = {name: _beside_proxies(name, urlsplit(self.url).hostname or "") for name in ("NO_PROXY", "no_proxy")}
         if self.model_url is not None:
             found |= {"OPENAI_BASE_URL": self.model_url, "OPENAI_API_KEY": KEY, "CONFORMANCE_MODEL_URL": self.model_url}
         if self.tools_url is not None and self.mcp_url is not None:
@@ -166,6 +168,11 @@ class _Server(uvicorn.Server):
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup(sockets=[listener])
+
+
+def _beside_proxies(name: str, host: str) -> str:
+    """Return a variable that names the hosts not to be reached through a proxy, with the witness' own."""
+    return ",".join(dict.fromkeys([*filter(None, os.environ.get(name, "").split(",")), host, "localhost"]))
 
 
 def listen(host: str, port: int) -> socket.socket:
