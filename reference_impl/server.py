@@ -172,11 +172,19 @@ def list_faults() -> int:
     return 0
 
 
-def faulty_parts(name: str) -> Parts:
-    """The parts of the engine with this fault; says on stdout that it is there. Raises UnknownFault."""
+def faulty_parts(name: str, *, outside: bool) -> Parts:
+    """The parts of the engine with this fault; says on stdout that it is there.
+
+    `outside` tells whether model and tools run elsewhere. Raises UnknownFault, and EngineError where the fault would
+    not show.
+    """
     from reference_impl.faulty import named
 
     fault = named(name)
+    if fault.outside and not outside:
+        raise EngineError(
+            f"fault {name}: there is no such defect without --model openai --tools http (verify: --witness)"
+        )
     sys.stdout.write(f"reference engine with fault {fault.name}: {fault.sentence}\n")
     return fault.parts
 
@@ -201,8 +209,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.list_faults:
         return list_faults()
+    outside = options.model == "openai" and options.tools == "http"
     try:
-        parts = Parts() if options.fault is None else faulty_parts(options.fault)
+        parts = Parts() if options.fault is None else faulty_parts(options.fault, outside=outside)
     except EngineError as error:
         print_error(str(error))
         return EX_USAGE

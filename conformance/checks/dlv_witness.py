@@ -24,7 +24,7 @@ class StartTold(Grounded):
             live = start.connection is story.request.connection and not start.connection.was_paused
             if not live or start.stream.resumed or not call.completed or call.end is None:
                 continue
-            if call.end.at - call.op.at < _LONG_US or self.was_late(call.op.at, start.op.at):
+            if call.end.at - call.op.at < _LONG_US or self.late_us(call.op.at, start.op.at):
                 continue
             self.exercised["DLV-03"] += 1
             if start.op.at > call.end.at:

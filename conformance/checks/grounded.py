@@ -20,7 +20,7 @@ class Grounded(Unconcerned):
         super().__init__(*args)
         self.ground = self.world.ground
         self.witnessed = "witness" in self.world.header.granted
-        self._lags: deque[int] = deque(maxlen=_LAGS)
+        self._lags: deque[tuple[int, float]] = deque(maxlen=_LAGS)
 
     def screen(self, told: Stretch) -> bool:
         """Where there is a witness, what runs say is looked at run by run."""
@@ -29,12 +29,13 @@ class Grounded(Unconcerned):
     @on(ops.Lagged)
     def lagged(self, op: ops.Lagged) -> None:
         """Remember when the kit itself was late."""
-        self._lags.append(op.at)
+        self._lags.append((op.at, op.by_ms * 1000))
 
-    def was_late(self, since: int, until: int) -> bool:
-        """Tell whether the kit was late between two times (µs), or up to a second before."""
-        forgotten = len(self._lags) == _LAGS and self._lags[0] > since - _MARGIN_US
-        return forgotten or any(since - _MARGIN_US <= at <= until + _MARGIN_US for at in self._lags)
+    def late_us(self, since: int, until: int) -> float:
+        """Return for how long the kit was late between two times (µs), or about then: so late may be what it saw."""
+        if len(self._lags) == _LAGS and self._lags[0][0] > since - _MARGIN_US:
+            return until - since
+        return sum(by for at, by in self._lags if since - _MARGIN_US <= at <= until + _MARGIN_US)
 
 
 def wholly_told(story: Story) -> bool:

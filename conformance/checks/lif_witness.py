@@ -21,9 +21,9 @@ class LeftBehind(Grounded):
         story = self.ground.run_of(call) if call is not None else None
         if call is None or story is None or story.terminal is None:
             return
-        ended, bounds = story.terminal.op.at, self.world.bounds
+        ended = story.terminal.op.at
         after = op.at - ended
-        if after <= bounds.scaled_ms(bounds.delivery_p95_ms) * 1000 or self.was_late(ended, op.at):
+        if after - self.late_us(ended, op.at) <= self._under_way():
             return
         requirement = _requirement(story, call)
         self.exercised[requirement] += 1
@@ -49,7 +49,8 @@ class LeftBehind(Grounded):
         if story is None or story.terminal is None:
             return
         ended = story.terminal.op.at
-        if call.op.at >= ended or until <= self._deadline(story) or self.was_late(ended, until):
+        within = ended + (self._under_way() if isinstance(call, ToolCall) else 0)
+        if call.op.at >= within or until - self.late_us(ended, until) <= self._deadline(story):
             return
         requirement = _requirement(story, call)
         what = f"its call of {call.op.tool}" if isinstance(call, ToolCall) else "its call of the model"
@@ -72,9 +73,11 @@ class LeftBehind(Grounded):
         assert story.terminal is not None
         ended, bounds = story.terminal.op.at, self.world.bounds
         asked = story.stop_asked.at if story.stop_asked is not None else ended
-        return max(
-            ended + bounds.scaled_ms(bounds.delivery_p95_ms) * 1000, asked + bounds.scaled_ms(bounds.stop_ms) * 1000
-        )
+        return max(ended + self._under_way(), asked + bounds.scaled_ms(bounds.stop_ms) * 1000)
+
+    def _under_way(self) -> float:
+        """Return for how long a call may have been on its way, in µs."""
+        return self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms) * 1000
 
     @on(Story)
     def settled(self, story: Story) -> None:
