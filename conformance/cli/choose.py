@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from conformance.errors import UsageError
-from conformance.target import Target, check, load
+from conformance.target import Target, check, read
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TARGET_KEYS = ("url", "dialect", "command", "app", "health")
@@ -55,7 +55,7 @@ def chosen_target(options: dict[str, Any]) -> Target:
     for name in ("fault", "witness"):
         if given[name]:
             raise UsageError(f"--{name}: only with --reference")
-    target = load(given["file"]) if given["file"] else Target()
+    target = read(given["file"]) if given["file"] else Target()
     if not given["file"] and not given["url"] and not given["app"]:
         raise UsageError("no target: say --target FILE, --url URL, --app MODULE:ATTR or --reference")
     table = {key: given[key] for key in _TARGET_KEYS if given[key] is not None}
@@ -83,7 +83,7 @@ def chosen_target(options: dict[str, Any]) -> Target:
         target=msgspec.structs.replace(target.target, **table) if table else target.target,
         auth=msgspec.structs.replace(target.auth, **auth) if auth else target.auth,
     )
-    check(target, "command line")
+    check(target, str(given["file"] or "command line"))
     return _scaled(target, given["factor"])
 
 

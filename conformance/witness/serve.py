@@ -187,7 +187,7 @@ def listen(host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except OSError as error:
-        advice = "free the port or give another with --port"
+        advice = "end what listens there (`agent-conformance witness`? `verify` serves it itself) or take another port"
         raise UsageError(f"the witness cannot listen on {host}:{port}: {error.strerror}; {advice}") from error
     return bound
 
