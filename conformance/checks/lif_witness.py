@@ -5,7 +5,7 @@ from conformance.checks.grounded import Grounded
 from conformance.events import Kind
 from conformance.ground import Call, ToolCall
 from conformance.history import operations as ops
-from conformance.history.operations import CallEnd
+from conformance.history.operations import CallEnd, ClosedBy
 from conformance.story import Story
 
 
@@ -21,6 +21,8 @@ class LeftBehind(Grounded):
         story = self.ground.run_of(call) if call is not None else None
         if call is None or story is None or story.terminal is None:
             return
+        if call.run_id is None and self.world.open_of.get(story.user):
+            return  # a later run may go on with the words of an earlier one
         ended = story.terminal.op.at
         after = op.at - ended
         if after - self.late_us(ended, op.at) <= self._under_way():
@@ -53,11 +55,10 @@ class LeftBehind(Grounded):
         if call.op.at >= within or until - self.late_us(ended, until) <= self._deadline(story):
             return
         requirement = _requirement(story, call)
-        what = f"its call of {call.op.tool}" if isinstance(call, ToolCall) else "its call of the model"
         self.exercised[requirement] += 1
         self.fail(
             requirement,
-            f"a run is over, and {what} goes on",
+            f"a run is over, and {_what(call)} goes on",
             expected=f"no open call after {_kind(story)}",
             actual=f"a call that is still open {ms(until - ended)} later",
             witnesses=[
@@ -82,7 +83,10 @@ class LeftBehind(Grounded):
     @on(Story)
     def settled(self, story: Story) -> None:
         """Count the runs that could have left something behind."""
-        if not self.witnessed or story.request is None or story.terminal is None:
+        if not self.witnessed or story.request is None:
+            return
+        if story.terminal is None:
+            self._alone(story, story.request.connection.closed)
             return
         if self.world.now <= self._deadline(story):
             return
@@ -92,6 +96,36 @@ class LeftBehind(Grounded):
             self.exercised["LIF-02"] += bool(tools)
         elif closed is not None and closed.at < story.terminal.op.at:
             self.exercised["LIF-04"] += bool(tools or self.ground.model_calls(story))
+
+    def _alone(self, story: Story, left: ops.Closed | None) -> None:
+        """Judge a run whose client left and never heard of its end: its calls come to an end all the same."""
+        if left is None or left.by is ClosedBy.TARGET:
+            return
+        calls: list[Call] = [*self.ground.tool_calls(story), *self.ground.model_calls(story)]
+        going = [call for call in calls if call.end is None or call.end.at > left.at]
+        still = [call for call in going if call.end is None]
+        if still:
+            self._never_ends(story, still[0], left)
+        else:
+            self.exercised["LIF-04"] += bool(going)
+
+    def _never_ends(self, story: Story, call: Call, left: ops.Closed) -> None:
+        """Report a call that is open for longer than a run may take, if that is known."""
+        limit, bounds, since = self.world.run_limit_s, self.world.bounds, max(left.at, call.op.at)
+        if limit is None:
+            return
+        open_us = self.world.now - since
+        if open_us - self.late_us(since, self.world.now) <= limit * 1e6 + bounds.scaled_ms(bounds.stop_ms) * 1000:
+            return
+        self.exercised["LIF-04"] += 1
+        self.fail(
+            "LIF-04",
+            f"the client of a run is gone, and {_what(call)} goes on",
+            expected=f"its end within the {limit:g} s that a run may take",
+            actual=f"a call that is still open after {ms(open_us)}",
+            witnesses=[Here(call.line, call.op)],
+            run=story,
+        )
 
     def finish(self) -> None:
         """What is still open never ended."""
@@ -103,6 +137,10 @@ class LeftBehind(Grounded):
 def _requirement(story: Story, call: Call) -> str:
     """Tools of a run that was stopped are LIF-02's, all else is LIF-04's."""
     return "LIF-02" if story.stop_asked is not None and isinstance(call, ToolCall) else "LIF-04"
+
+
+def _what(call: Call) -> str:
+    return f"its call of {call.op.tool}" if isinstance(call, ToolCall) else "its call of the model"
 
 
 def _kind(story: Story) -> str:

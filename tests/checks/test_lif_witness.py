@@ -1,16 +1,17 @@
 """LIF by what the witness recorded: LIF-02 and LIF-04."""
 
+from conformance.bounds import Bounds
 from conformance.history.operations import CallEnd, ClosedBy
 from tests.checks.examples import bad, good, undecided
-from tests.checks.histories import History, Run
+from tests.checks.histories import ALICE, History, Run
 from tests.checks.witnessed import Witnessed
 
 HANG = [{"tool": "hang", "args": {}}]
 
 
-def hanging() -> tuple[Witnessed, Run, int]:
+def hanging(limit_s: float | None = None) -> tuple[Witnessed, Run, int]:
     """A run whose tool hangs, and the number of the call."""
-    history = Witnessed()
+    history = Witnessed(bounds=Bounds(run_limit_s=limit_s))
     run = history.connect().start(HANG)
     run.started()
     run.thinking()
@@ -150,6 +151,53 @@ def test_a_finished_run_that_goes_on() -> History:
     run.completed()
     history.after(1_000)
     history.echo(run)
+    return history
+
+
+@undecided("LIF-04", reason="nothing was seen that could decide it")
+def test_a_later_run_may_go_on_with_the_words_of_an_earlier_one() -> History:
+    """Such as one that resumes it: the tool may be called for that."""
+    history = Witnessed()
+    run = history.connect().start()
+    run.started()
+    run.thinking()
+    history.model(run)
+    run.completed()
+    later = run.socket.start()
+    later.started()
+    history.after(1_000)
+    history.echo(run)
+    return history
+
+
+@good("LIF-04")
+def test_a_run_whose_client_never_comes_back_comes_to_an_end() -> History:
+    """Its calls end, though nobody hears of it."""
+    history, run, call = hanging(limit_s=5)
+    run.socket.closed(ClosedBy.KIT)
+    history.after(4_900).tool_ends(call, end=CallEnd.CLIENT_GONE)
+    return history
+
+
+@bad(
+    "LIF-04",
+    message="the client of a run is gone, and its call of hang goes on",
+    expected="its end within the 5 s that a run may take",
+    actual="a call that is still open after 9,001 ms",
+    witnesses=("tool_call_began",),
+)
+def test_a_run_whose_client_never_comes_back_goes_on() -> History:
+    history, run, _ = hanging(limit_s=5)
+    run.socket.closed(ClosedBy.KIT)
+    history.after(9_000).connecting(ALICE)
+    return history
+
+
+@undecided("LIF-04", reason="nothing was seen that could decide it")
+def test_how_long_a_run_may_take_is_not_known() -> History:
+    history, run, _ = hanging()
+    run.socket.closed(ClosedBy.KIT)
+    history.after(9_000).connecting(ALICE)
     return history
 
 
