@@ -21,11 +21,11 @@ from conformance.story import Request, Story
 _REMEMBERED = 2_048
 _CALLS = 4_096
 _OF_A_RUN = 512
-_EMITTED = 16_384
+_EMITTED = 4_096
 
 
 class ModelCall(msgspec.Struct, eq=False):
-    """A call of the model; `op` without what the model was shown, `shown` the canaries in it, `at_line` its line."""
+    """A call of the model; `op` without what the model was shown, `shown` the canaries in that."""
 
     line: int
     op: ops.ModelCallBegan
@@ -106,12 +106,16 @@ class Calls(Generic[C]):
 
 
 class Ground:
-    """What the witness saw. `requests` and `story_of` are the world's: questions by number, runs by id.
+    """What the witness saw, if there is one (`witnessed`).
 
-    `executed` names the tools that came to a result, `ended` is the call that ended last.
+    `requests` and `story_of` are the world's: questions by number, runs by id. `executed` names the tools that came to
+    a result, `ended` is the call that ended last.
     """
 
-    def __init__(self, requests: Recent[int, Request], story_of: Callable[[str], Story | None]) -> None:
+    def __init__(
+        self, requests: Recent[int, Request], story_of: Callable[[str], Story | None], *, witnessed: bool
+    ) -> None:
+        self.witnessed = witnessed
         self.model: Calls[ModelCall] = Calls()
         self.tools: Calls[ToolCall] = Calls()
         self.executed: set[str] = set()
@@ -124,7 +128,7 @@ class Ground:
 
     def asked(self, op: Asked) -> None:
         """Take in a question."""
-        if op.canary:
+        if op.canary and self.witnessed:
             self._asks.add(op.canary, [*(self._asks.get(op.canary) or ()), op.ask][-8:])
             if len(self._speakers) < 2:  # two show that there is another than any third
                 self._speakers.add(op.user)

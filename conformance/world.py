@@ -55,7 +55,7 @@ class World:
         self.streams_events = False
         self.lagged_at = -_EVER
         self._mints_users = "jwt" in header.granted
-        self.ground = Ground(self.requests, self.story_of)
+        self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
         self._born = 0

@@ -19,7 +19,7 @@ class Grounded(Unconcerned):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.ground = self.world.ground
-        self.witnessed = "witness" in self.world.header.granted
+        self.witnessed = self.ground.witnessed
         self._lags: deque[tuple[int, float]] = deque(maxlen=_LAGS)
 
     def screen(self, told: Stretch) -> bool:
