@@ -29,7 +29,7 @@ from conformance.judge import Judge
 from conformance.launch import Launched, accepts_connections, free_port
 from conformance.scenarios import all_scenarios
 from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
-from conformance.target import AuthTable, Target, TargetTable
+from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
@@ -76,13 +76,15 @@ class Silent:
         """Do nothing."""
 
 
-def reference(*, fault: str | None = None, dialect: str = "five-events") -> Target:
+def reference(*, fault: str | None = None, dialect: str = "five-events", witness: bool = False) -> Target:
     """Return the reference engine as a target, or one of its faulty variants.
 
-    It speaks five-events and ag-ui, and whatever mapping describes one of them.
+    It speaks five-events and ag-ui, and whatever mapping describes one of them. With `witness` it uses the witness'
+    model and tools.
     """
     words = [sys.executable, "-m", "reference_impl", "--port", "{port}", "--secret-env", _REFERENCE_SECRET]
     words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S)]
+    words += ["--model", "openai", "--tools", "http"] if witness else []
     words += ["--fault", fault] if fault else []
     return Target(
         target=TargetTable(
@@ -94,6 +96,7 @@ def reference(*, fault: str | None = None, dialect: str = "five-events") -> Targ
         ),
         auth=AuthTable(scheme="jwt-hs256", secret_env=_REFERENCE_SECRET),
         bounds=Bounds(run_limit_s=_REFERENCE_RUN_LIMIT_S, message_bytes=65_536),
+        witness=WitnessTable(model=witness, tools=witness),
     )
 
 

@@ -53,7 +53,8 @@ class AuthTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WitnessTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[witness]`: which of the kit's own parts the target is wired to.
 
-    `port` is where they listen; 0 is a free port, which only a target that the kit starts can be told of.
+    `port` is where they listen; 0 is a free port, which only a target that the kit starts can be told of. A table that
+    holds a port alone means both.
     """
 
     model: bool = False
@@ -79,7 +80,14 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(path: Path) -> Target:
-    """Read a target file. Raises `UsageError` that names file, key and what was expected."""
+    """Read a target file that is complete. Raises `UsageError` that names file, key and what was expected."""
+    target = read(path)
+    check(target, str(path))
+    return target
+
+
+def read(path: Path) -> Target:
+    """Read a target file, which may leave out what the command line says. Raises `UsageError`, as `load` does."""
     try:
         data = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -88,11 +96,13 @@ def load(path: Path) -> Target:
         raise UsageError(f"{path}: not a target file: {error}") from error
     data.pop("directory", None)
     expanded = _expand(data, str(path), "")
+    witness = expanded.get("witness")
+    if isinstance(witness, dict) and witness.keys() == {"port"}:
+        expanded["witness"] = {"model": True, "tools": True, **witness}
     try:
         target = msgspec.convert({**expanded, "directory": str(path.parent)}, Target)
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_explain(str(error))}") from error
-    check(target, str(path))
     return _with_mapping(target)
 
 

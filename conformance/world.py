@@ -11,6 +11,7 @@ from itertools import islice
 from conformance import script
 from conformance.dialects.dialect import Dialect
 from conformance.events import Accepted, Event, Kind, Ready, Refusal, RunEvent
+from conformance.ground import Ground
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Header
 from conformance.identity import Marks, is_placeholder
@@ -54,6 +55,7 @@ class World:
         self.streams_events = False
         self.lagged_at = -_EVER
         self._mints_users = "jwt" in header.granted
+        self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
         self._born = 0
@@ -117,7 +119,7 @@ class World:
                 if self._mints_users:
                     self._identify(op.user, op.user)
             case _:
-                pass
+                self.ground.enter(op, self.line)
 
     def forget(self, conn: int) -> None:
         """Drop a closed connection that every check has seen closed."""
@@ -132,6 +134,7 @@ class World:
             del connection.unanswered[:128]
         if request.runs and op.request_id and self._by_request_id.get((op.user, op.request_id)) is None:
             self._by_request_id.add((op.user, op.request_id), request)
+        self.ground.asked(op)
         if op.canary:
             self.marks.add(op.canary, "canary", op.user, thread_id=op.thread_id, ask=op.ask)
         if op.action is Action.RESUME and (op.owner is None or not op.run_id):

@@ -21,14 +21,17 @@ from reference_impl.errors import CloseCode
 from reference_impl.events import Event
 from reference_impl.gate import WebSocketGate
 from reference_impl.journal import Journal
-from reference_impl.model import Conversation, LLMManager, ScriptedModel
+from reference_impl.model import Conversation, LLMManager, Model, ScriptedModel
+from reference_impl.outside import Outside
 from reference_impl.recovery import finish_interrupted_runs
 from reference_impl.registry import AgentExecutionRegistry, RunRecord
+from reference_impl.remote_model import RemoteModel
+from reference_impl.remote_tools import RemoteToolbox
 from reference_impl.replay import Replayer
 from reference_impl.routes import HealthRoutes, RunRoutes
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
-from reference_impl.tools import Toolbox, ToolDispatcher
+from reference_impl.tools import Toolbox, ToolDispatcher, Tools
 from reference_impl.websocket_manager import WebSocketManager
 
 
@@ -49,6 +52,8 @@ class Parts:
     manager: type[WebSocketManager] = WebSocketManager
     model: type[ScriptedModel] = ScriptedModel
     registry: type[AgentExecutionRegistry] = AgentExecutionRegistry
+    remote_model: type[RemoteModel] = RemoteModel
+    remote_toolbox: type[RemoteToolbox] = RemoteToolbox
     replayer: type[Replayer] = Replayer
     session: type[ClientSession] = ClientSession
     tool_dispatcher: type[ToolDispatcher] = ToolDispatcher
@@ -66,7 +71,8 @@ class Assembly:
         self.registry = parts.registry(journal, max_open_per_user=settings.max_open_per_user)
         self.manager = parts.manager(max_per_user=settings.max_connections_per_user)
         self.replayer = parts.replayer(journal, self.registry)
-        self.llm = parts.llm(parts.model(parts.conversation(journal, window_bytes=settings.model_window_bytes)))
+        self.outside = Outside(settings.endpoints)
+        self.llm = parts.llm(self.create_model())
         self.engine = parts.engine(
             self.registry,
             self.create_run,
@@ -80,6 +86,19 @@ class Assembly:
         journal.subscribe(self.deliver)
         journal.on_failure(self.close_failed)
 
+    def create_model(self) -> Model:
+        """The one model that all runs ask."""
+        conversation = self.parts.conversation(self.journal, window_bytes=self.settings.model_window_bytes)
+        if self.settings.endpoints.model_url is None:
+            return self.parts.model(conversation)
+        return self.parts.remote_model(conversation, self.outside)
+
+    def create_tools(self, context: UserExecutionContext) -> Tools:
+        """The tools of one run."""
+        if self.settings.endpoints.tools_url is None:
+            return self.parts.toolbox(context, self.journal)
+        return self.parts.remote_toolbox(context, self.outside)
+
     def create_emitter(
         self, context: UserExecutionContext, *, seq: int = 0, last_timestamp: float = 0.0
     ) -> UserEventEmitter:
@@ -89,8 +108,8 @@ class Assembly:
     def create_run(self, record: RunRecord) -> AgentRun:
         """The parts that one run has to itself."""
         emitter = self.create_emitter(record.context)
-        toolbox = self.parts.toolbox(record.context, self.journal)
-        dispatcher = self.parts.tool_dispatcher(toolbox, emitter, interruption=lambda: record.interruption)
+        tools = self.create_tools(record.context)
+        dispatcher = self.parts.tool_dispatcher(tools, emitter, interruption=lambda: record.interruption)
         return self.parts.agent_run(record, emitter, self.llm, dispatcher, limit_s=self.settings.run_limit_s)
 
     def deliver(self, events: Sequence[Event]) -> None:
@@ -154,6 +173,7 @@ async def assemble(settings: Settings, parts: Parts) -> AsyncIterator[Assembly]:
         await journal.open()
         stack.push_async_callback(journal.close)
         assembly = Assembly(settings, parts, journal)
+        stack.push_async_callback(assembly.outside.aclose)
         await finish_interrupted_runs(
             journal,
             lambda run, seq, last: assembly.create_emitter(run.context, seq=seq, last_timestamp=last),

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
-from reference_impl.context import UserExecutionContext
+from reference_impl.context import UserExecutionContext, new_id
 from reference_impl.errors import ModelFailed
 from reference_impl.journal import Journal
 
@@ -29,11 +29,16 @@ class Say(msgspec.Struct, frozen=True):
     text: str
 
 
-class ToolCall(msgspec.Struct, frozen=True):
-    """One call of a tool."""
+class ToolCall(msgspec.Struct, eq=False):
+    """One call of a tool.
+
+    `outcome` is what came of it, `{status, result}` or `{status, error}`; None until it is over.
+    """
 
     tool: str
     args: dict[str, Any]
+    call_id: str = msgspec.field(default_factory=new_id)
+    outcome: Mapping[str, Any] | None = None
 
 
 class CallTools(msgspec.Struct, frozen=True):
@@ -71,6 +76,14 @@ class Conversation:
                     return seen[::-1]
                 seen.append(line)
         return seen[::-1]
+
+
+class Model(Protocol):
+    """Whatever decides what the agent does."""
+
+    def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
+        """The model's moves, one by one; the outcomes of its tool calls are there when it is asked for the next."""
+        ...
 
 
 class ScriptedModel:
@@ -113,7 +126,7 @@ class ScriptedModel:
 class LLMManager:
     """Gives runs access to the model and counts the calls that are open (LIF-04)."""
 
-    def __init__(self, model: ScriptedModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self.open_calls = 0
 

@@ -19,6 +19,7 @@ from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
 from reference_impl.journal import lock_journal
+from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 
@@ -156,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
     add("--outbox-frames", type=int, default=4_096, metavar="N", help="queued per connection before it is closed, 4408")
     add("--outbox-bytes", type=int, default=4 * 1024 * 1024, metavar="N")
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
+    add("--model", choices=["scripted", "openai"], default="scripted", help="openai: the one at $OPENAI_BASE_URL")
+    add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
     add("--fault", metavar="NAME", help="run a faulty variant of the engine")
     add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
     return arguments
@@ -169,13 +172,36 @@ def list_faults() -> int:
     return 0
 
 
-def faulty_parts(name: str) -> Parts:
-    """The parts of the engine with this fault; says on stdout that it is there. Raises UnknownFault."""
+def faulty_parts(name: str, *, outside: bool) -> Parts:
+    """The parts of the engine with this fault; says on stdout that it is there.
+
+    `outside` tells whether model and tools run elsewhere. Raises UnknownFault, and EngineError where the fault would
+    not show.
+    """
     from reference_impl.faulty import named
 
     fault = named(name)
+    if fault.outside and not outside:
+        raise EngineError(
+            f"fault {name}: there is no such defect without --model openai --tools http (verify: --witness)"
+        )
     sys.stdout.write(f"reference engine with fault {fault.name}: {fault.sentence}\n")
     return fault.parts
+
+
+def endpoints(*, model: str, tools: str) -> Endpoints:
+    """Where model and tools are, by the environment. Raises ValueError where it does not say."""
+    needed = [("OPENAI_BASE_URL", "--model openai", model == "openai")]
+    needed += [("CONFORMANCE_TOOLS_URL", "--tools http", tools == "http")]
+    for name, option, asked in needed:
+        if asked and not os.environ.get(name):
+            raise ValueError(f"{option}: expected a URL in ${name}, such as http://127.0.0.1:8766/v1; it is not set.")
+    return Endpoints(
+        model_url=os.environ["OPENAI_BASE_URL"].rstrip("/") if model == "openai" else None,
+        model_key=os.environ.get("OPENAI_API_KEY", ""),
+        model_name=os.environ.get("OPENAI_MODEL", Endpoints.model_name),
+        tools_url=os.environ["CONFORMANCE_TOOLS_URL"].rstrip("/") if tools == "http" else None,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -183,8 +209,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.list_faults:
         return list_faults()
+    outside = options.model == "openai" and options.tools == "http"
     try:
-        parts = Parts() if options.fault is None else faulty_parts(options.fault)
+        parts = Parts() if options.fault is None else faulty_parts(options.fault, outside=outside)
     except EngineError as error:
         print_error(str(error))
         return EX_USAGE
@@ -198,6 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings(
             secret=secret,
             journal=options.journal,
+            endpoints=endpoints(model=options.model, tools=options.tools),
             heartbeat_s=options.heartbeat_s,
             run_limit_s=options.run_limit_s,
             drain_s=options.drain_s,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reference_impl.outside import OWN, Endpoints
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -19,6 +21,8 @@ class Settings:
     """`agent_name` of events where the client names no agent."""
     allowed_origins: frozenset[str] = frozenset()
     """Browser origins allowed besides the engine's own, such as `https://app.example.org` (ACC-07)."""
+    endpoints: Endpoints = OWN
+    """Where the model and the tools are, if they run elsewhere."""
 
     heartbeat_s: float = 25.0
     run_limit_s: float = 60.0

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from reference_impl.context import UserExecutionContext, new_id
+from reference_impl.context import UserExecutionContext
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import ToolFailed
 from reference_impl.events import EventType
@@ -18,7 +18,17 @@ MAX_SLEEP_MS = 86_400_000
 
 log = logging.getLogger(__name__)
 
+_JSON_TYPES: Mapping[type, str] = {str: "string", int: "integer"}
+
 Tool = Callable[..., Awaitable[Any]]
+
+
+class Tools(Protocol):
+    """Whatever runs the tools of one run."""
+
+    async def run(self, call: ToolCall) -> Any:
+        """The result of one call. Raises ToolFailed."""
+        ...
 
 
 class Toolbox:
@@ -78,6 +88,19 @@ class Toolbox:
         return value
 
 
+def describe_tools() -> list[dict[str, Any]]:
+    """The tools as a model is told of them: OpenAI's function definitions."""
+    tools = (Toolbox.echo, Toolbox.sleep, Toolbox.fail, Toolbox.hang, Toolbox.remember, Toolbox.recall)
+    return [{"type": "function", "function": _described(tool)} for tool in tools]
+
+
+def _described(tool: Tool) -> dict[str, Any]:
+    names = {name: _JSON_TYPES[kind] for name, kind in tool.__annotations__.items() if name != "return"}
+    properties = {name: {"type": kind} for name, kind in names.items()}
+    parameters = {"type": "object", "properties": properties, "required": [*names], "additionalProperties": False}
+    return {"name": tool.__name__, "description": tool.__doc__, "parameters": parameters}
+
+
 def check_args(call: ToolCall, tool: Tool) -> None:
     """Raise ToolFailed unless the call has just the arguments that the tool takes, of the right types."""
     expected = {name: kind for name, kind in tool.__annotations__.items() if name != "return"}
@@ -95,7 +118,7 @@ class ToolDispatcher:
 
     def __init__(
         self,
-        toolbox: Toolbox,
+        toolbox: Tools,
         emitter: UserEventEmitter,
         *,
         interruption: Callable[[], Interruption | None],
@@ -115,11 +138,10 @@ class ToolDispatcher:
 
     async def dispatch(self, call: ToolCall) -> None:
         """Make one call. A failing tool is reported and does not raise; cancellation is reported and passed on."""
-        tool_call_id = new_id()
         started = time.monotonic()
         self._emitter.emit(
             EventType.TOOL_EXECUTING,
-            {"tool_name": call.tool, "tool_call_id": tool_call_id, "parameters": call.args},
+            {"tool_name": call.tool, "tool_call_id": call.call_id, "parameters": call.args},
         )
         outcome = failed("internal", "The tool failed; the cause is in the engine's log.")
         try:
@@ -135,7 +157,8 @@ class ToolDispatcher:
         except Exception:
             log.exception("tool %s failed in a way of its own", call.tool[:64])
         finally:
-            self.report(call, tool_call_id, outcome, duration_ms=round((time.monotonic() - started) * 1000))
+            call.outcome = outcome
+            self.report(call, call.call_id, outcome, duration_ms=round((time.monotonic() - started) * 1000))
 
     def report(self, call: ToolCall, tool_call_id: str, outcome: Mapping[str, Any], *, duration_ms: int) -> None:
         """Emit the one completion of a call, with a result or an error (EVT-08)."""

@@ -25,7 +25,7 @@ NOT_SEEN_YET: Mapping[str, frozenset[str]] = {}
 
 
 async def verdict_on(fault: Fault, out: Path) -> Verdict:
-    target = msgspec.structs.replace(reference(fault=fault.name), bounds=IMPATIENT)
+    target = msgspec.structs.replace(reference(fault=fault.name, witness=fault.outside), bounds=IMPATIENT)
     return await verify(target, Options(out, seed=1, only=tuple(sorted(fault.breaks))))
 
 

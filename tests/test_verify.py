@@ -37,6 +37,26 @@ def test_the_reference_engine_keeps_every_promise_that_is_decided(quick: Path) -
     assert verdict["summary"]["pass"] >= 70
 
 
+def test_with_the_witness_ground_truth_decides(here: Path) -> None:
+    decided = ["EVT-12", "EVT-16", "ISO-06", "DLV-03", "LIF-02", "LIF-04"]
+    words = ["--only", ",".join(decided), "--seed", "7", "--quiet", "--out", "out"]
+    assert run(["verify", "--reference", "--witness", *words]) == 0
+    verdict = json.loads((here / "out" / "verdict.json").read_text())
+    assert [(r["id"], r["verdict"]) for r in verdict["requirements"]] == [(id, "pass") for id in sorted(decided)]
+    assert verdict["harness_errors"] == []
+    assert run(["check", "out/history.jsonl", "--out", "again"]) == 0
+    again = json.loads((here / "again" / "verdict.json").read_text())
+    assert again["requirements"] == verdict["requirements"]
+
+
+def test_a_fault_that_only_the_witness_sees_needs_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["verify", "--reference", "--fault", "canned-answer", "--only", "EVT-16", "--quiet", "--out"]
+    assert run([*words, "seen", "--witness"]) == 1
+    assert "an answer that no model gave" in capsys.readouterr().out
+    assert run([*words, "unseen"]) == 69
+    assert "no such defect without --model openai --tools http (verify: --witness)" in capsys.readouterr().err
+
+
 def test_a_run_leaves_all_its_files(quick: Path) -> None:
     assert {path.name for path in quick.iterdir()} == FILES
 

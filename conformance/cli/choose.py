@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from conformance.errors import UsageError
-from conformance.target import Target, check, load
+from conformance.target import Target, check, read
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TARGET_KEYS = ("url", "dialect", "command", "app", "health")
@@ -26,6 +26,9 @@ def target_options(function: F) -> F:
             click.option("--health", help="A URL that answers 2xx when the started target is ready."),
             click.option("--reference", is_flag=True, help="The reference engine, started by the kit."),
             click.option("--fault", metavar="NAME", help="With --reference: one of its faulty variants."),
+            click.option(
+                "--witness", is_flag=True, help="With --reference: the kit's model and tools, as ground truth."
+            ),
             click.option(
                 "--auth", type=click.Choice(["none", "tokens", "jwt-hs256", "command"]), help="How users authenticate."
             ),
@@ -49,9 +52,10 @@ def chosen_target(options: dict[str, Any]) -> Target:
     given = {name: options.pop(name) for name in (*_OPTIONS, "capabilities", "factor")}
     if given["reference"]:
         return _scaled(_reference(given), given["factor"])
-    if given["fault"]:
-        raise UsageError("--fault: only with --reference")
-    target = load(given["file"]) if given["file"] else Target()
+    for name in ("fault", "witness"):
+        if given[name]:
+            raise UsageError(f"--{name}: only with --reference")
+    target = read(given["file"]) if given["file"] else Target()
     if not given["file"] and not given["url"] and not given["app"]:
         raise UsageError("no target: say --target FILE, --url URL, --app MODULE:ATTR or --reference")
     table = {key: given[key] for key in _TARGET_KEYS if given[key] is not None}
@@ -79,7 +83,7 @@ def chosen_target(options: dict[str, Any]) -> Target:
         target=msgspec.structs.replace(target.target, **table) if table else target.target,
         auth=msgspec.structs.replace(target.auth, **auth) if auth else target.auth,
     )
-    check(target, "command line")
+    check(target, str(given["file"] or "command line"))
     return _scaled(target, given["factor"])
 
 
@@ -92,6 +96,7 @@ _OPTIONS = (
     "health",
     "reference",
     "fault",
+    "witness",
     "auth",
     "secret_env",
     "tokens",
@@ -113,7 +118,8 @@ def _reference(given: dict[str, Any]) -> Target:
         if given[name]:
             option = "target" if name == "file" else name
             raise UsageError(f"--reference and --{option}: expected one of them, found both")
-    return reference(fault=given["fault"], dialect=given["dialect"] or "five-events")
+    dialect = given["dialect"] or "five-events"
+    return reference(fault=given["fault"], dialect=dialect, witness=given["witness"])
 
 
 def _scaled(target: Target, factor: float | None) -> Target:

@@ -271,7 +271,10 @@ class CallEnd(StrEnum):
 
 
 class SeenText(msgspec.Struct, frozen=True, gc=False):
-    """One message as the model was shown it; the `role` of anything else is the name of its field or item type."""
+    """One message as the model was shown it; the `role` of anything else is the name of its field or item type.
+
+    Of a long one only the beginning is kept, and every canary in it.
+    """
 
     role: str
     text: str

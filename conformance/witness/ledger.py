@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from conformance import canary
 from conformance.history.operations import (
     CallEnd,
     EmittedCall,
@@ -21,7 +22,16 @@ from conformance.witness.request import Endpoint, ModelRequest
 from conformance.witness.script_text import canary_of
 from conformance.witness.writer import Emitted
 
+_LONGEST = 2_000
 Record = Callable[[Operation], None]
+
+
+def in_short(text: str) -> str:
+    """Return a text of which what is too long to be kept is left out, but for the canaries in it."""
+    if len(text) <= _LONGEST:
+        return text
+    tokens = dict.fromkeys(canary.find(text.encode(errors="replace")))
+    return " ".join([f"{text[:_LONGEST]}… ({len(text):,} characters)", *tokens])
 
 
 class Now(Protocol):
@@ -72,7 +82,7 @@ class Ledger:
                 endpoint.value,
                 model=self._clean(request.model),
                 stream=request.stream,
-                seen=tuple(SeenText(item.role, self._clean(item.text)) for item in conversation.items),
+                seen=tuple(SeenText(item.role, in_short(self._clean(item.text))) for item in conversation.items),
                 newest=newest,
                 canary=canary_of(conversation.items[newest].text) if newest is not None else None,
                 offered=request.offered,

@@ -1,6 +1,7 @@
 """Serving the witness: within a running event loop, or alone until a signal comes."""
 
 import asyncio
+import os
 import shlex
 import signal
 import socket
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -48,7 +50,7 @@ class Witness:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables by which a target finds it."""
-        found: dict[str, str] = {}
+        found = {name: _beside_proxies(name, urlsplit(self.url).hostname or "") for name in ("NO_PROXY", "no_proxy")}
         if self.model_url is not None:
             found |= {"OPENAI_BASE_URL": self.model_url, "OPENAI_API_KEY": KEY, "CONFORMANCE_MODEL_URL": self.model_url}
         if self.tools_url is not None and self.mcp_url is not None:
@@ -168,6 +170,11 @@ class _Server(uvicorn.Server):
         await self.startup(sockets=[listener])
 
 
+def _beside_proxies(name: str, host: str) -> str:
+    """Return a variable that names the hosts not to be reached through a proxy, with the witness' own."""
+    return ",".join(dict.fromkeys([*filter(None, os.environ.get(name, "").split(",")), host, "localhost"]))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket bound to an address; port 0 takes a free one. Raises `UsageError`."""
     try:
@@ -180,7 +187,7 @@ def listen(host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except OSError as error:
-        advice = "free the port or give another with --port"
+        advice = "end what listens there (`agent-conformance witness`? `verify` serves it itself) or take another port"
         raise UsageError(f"the witness cannot listen on {host}:{port}: {error.strerror}; {advice}") from error
     return bound
 

@@ -13,7 +13,8 @@ class Fault:
     """One defect, in one or more parts of the engine.
 
     `sentence` says what the engine does wrong, `stands_for` how real engines come to do it. `breaks` holds the ids of
-    exactly those requirements of the catalogue that it violates. `variants` are the defective parts.
+    exactly those requirements of the catalogue that it violates. `variants` are the defective parts. `outside` tells
+    that it is a defect only where model and tools run elsewhere, and that only they can tell.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Fault:
     stands_for: str
     breaks: frozenset[str]
     variants: tuple[type, ...]
+    outside: bool = False
 
     @property
     def parts(self) -> Parts:
@@ -42,15 +44,21 @@ class UnknownFault(EngineError):
 
 
 def fault(
-    name: str, sentence: str, *, stands_for: str, breaks: Sequence[str], with_parts: Sequence[type] = ()
+    name: str,
+    sentence: str,
+    *,
+    stands_for: str,
+    breaks: Sequence[str],
+    with_parts: Sequence[type] = (),
+    outside: bool = False,
 ) -> Callable[[type], Fault]:
     """Make a fault of the decorated class, which is a subclass of one of the engine's parts.
 
-    `with_parts` are further variants, where the defect needs more than one.
+    `with_parts` are further variants, where the defect needs more than one; `outside` is the fault's.
     """
 
     def make(variant: type) -> Fault:
-        return Fault(name, sentence, stands_for, frozenset(breaks), (variant, *with_parts))
+        return Fault(name, sentence, stands_for, frozenset(breaks), (variant, *with_parts), outside)
 
     return make
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from conformance.bounds import Bounds
@@ -51,7 +51,7 @@ class History:
         self._conn = self.last_ask = number - 1
         self._joined: set[str] = set()
 
-    def after(self, milliseconds: float) -> "History":
+    def after(self, milliseconds: float) -> Self:
         """Let time pass."""
         self.now += milliseconds
         return self

@@ -39,6 +39,14 @@ async def test_the_environment_names_what_is_served() -> None:
         assert "X-Run-Id" in environment["CONFORMANCE_TOOL_HEADERS"].split(",")
 
 
+async def test_it_is_not_to_be_looked_for_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "intranet.example,localhost")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving() as site:
+        assert site.served.environment["NO_PROXY"] == "intranet.example,localhost,127.0.0.1"
+        assert site.served.environment["no_proxy"] == "127.0.0.1,localhost"
+
+
 @pytest.mark.parametrize("part", ["model", "tools"])
 async def test_either_part_can_be_served_alone(part: str) -> None:
     there, absent = ("/v1/models", "/tools") if part == "model" else ("/tools", "/v1/models")

@@ -97,6 +97,14 @@ async def test_a_canary_in_any_other_field_is_seen() -> None:
         assert CANARY in seen[1].text
 
 
+async def test_of_a_long_message_the_beginning_and_the_canaries_are_kept() -> None:
+    text = f"{'x' * 5_000} {CANARY} {CANARY} the end"
+    async with serving() as site, site.http() as http:
+        await http.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": text}]})
+    (seen,) = site.book.last(ModelCallBegan).seen
+    assert seen.text == f"{'x' * 2_000}… ({len(text):,} characters) {CANARY}"
+
+
 async def test_results_alone_say_how_far_it_is() -> None:
     """A framework that shows the model no calls, and one that puts a note of its own behind the user's words."""
     async with serving() as site, site.http() as http:
