@@ -220,7 +220,7 @@ def test_a_run_that_is_only_slow() -> History:
     run.thinking()
     run.tool_started()
     history.after(4000)
-    run.text("still at it")
+    run.chunk("still at it")
     socket.gave_up(Awaited.TERMINAL, run, at=history.now + 50)
     return history
 
