@@ -64,7 +64,9 @@ async def foreign_thread(stage: Stage) -> None:
     await stage.chat(owner, thread_id=thread)
 
 
-@scenario("another user's run", exercises=("ACC-04", "ISO-03", "ISO-11", "SCH-07"), needs=("run_access",))
+@scenario(
+    "another user's run", exercises=("ACC-04", "ISO-03", "ISO-11", "SCH-07"), needs=("run_access",), background=True
+)
 async def foreign_run(stage: Stage) -> None:
     """Stop, resume and read a run that belongs to somebody else, and one that does not exist."""
     stage.needs_users()
@@ -130,7 +132,7 @@ async def greedy_neighbour(stage: Stage) -> None:
                 await greedy.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
 
 
-@scenario("a reader that stops reading", exercises=("DLV-06", "ISO-09"), needs=("websocket",))
+@scenario("a reader that stops reading", exercises=("DLV-06", "ISO-09"), needs=("websocket",), long=True)
 async def slow_reader(stage: Stage) -> None:
     """One user's client stops reading while a lot is sent to it; another user's runs go on as before.
 
@@ -155,7 +157,7 @@ async def slow_reader(stage: Stage) -> None:
             return
 
 
-@scenario("connections used again", exercises=("ISO-10",))
+@scenario("connections used again", exercises=("ISO-10",), long=True)
 async def reuse(stage: Stage) -> None:
     """Users come, talk and go; others come after them, and the first ones again."""
     first, second, third = stage.user(), stage.user(), stage.user()

@@ -41,7 +41,7 @@ async def tool_failure(stage: Stage) -> None:
     await run.ended()
 
 
-@scenario("tools at the same time", exercises=("EVT-05", "EVT-06", "EVT-13", "IDN-09", "DLV-03"))
+@scenario("tools at the same time", exercises=("EVT-05", "EVT-06", "EVT-13", "IDN-09", "DLV-03"), background=True)
 async def parallel_tools(stage: Stage) -> None:
     """Parallel calls that end in another order than they began, one of which fails."""
     client = await stage.connect()

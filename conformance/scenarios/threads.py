@@ -22,7 +22,7 @@ async def two_threads(stage: Stage) -> None:
         await (await client.start("recall", recall, thread_id=thread)).ended()
 
 
-@scenario("two runs on one thread", exercises=("ISO-05",), needs=("threads",))
+@scenario("two runs on one thread", exercises=("ISO-05",), needs=("threads",), background=True)
 async def one_thread_twice(stage: Stage) -> None:
     """Ask twice without waiting: the runs must not mix, whether both run, one waits or one is refused."""
     client = await stage.connect()
