@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -33,8 +33,8 @@ from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
-_LAG_MS = 50.0
-_TICK_S = 0.02
+_LAG_US = 50_000
+_TICK_US = 20_000
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
 _REFERENCE_RUN_LIMIT_S = 7
@@ -227,23 +227,34 @@ async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> Asy
         yield site.environment
 
 
-@dataclass
 class _Lateness:
-    """Watches the kit's own event loop. `spells` are (end, by), in µs."""
+    """Watches the kit's own event loop. `spells` are (end, by), in µs.
 
-    recorder: Recorder
-    spells: list[tuple[int, float]] = field(default_factory=list)
+    It looks whenever something is recorded, too: what the kit comes to late is recorded after its being late.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.recorder = Recorder(clock, ())
+        self.spells: list[tuple[int, float]] = []
+        self._due: int | None = None
 
     async def watch(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + _TICK_S
-            await asyncio.sleep(_TICK_S)
-            late_ms = (loop.time() - due) * 1000
-            if late_ms > _LAG_MS:
-                now = self.recorder.clock.now()
-                self.spells.append((now, late_ms * 1000))
-                self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
+            self._due = self.recorder.clock.now() + _TICK_US
+            await asyncio.sleep(_TICK_US / 1e6)
+            self._look(self.recorder.clock.now())
+
+    def look(self, operation: Operation) -> None:
+        """See whether what is about to be recorded has been waited for."""
+        if not isinstance(operation, ops.Lagged):
+            self._look(operation.at)
+
+    def _look(self, now: int) -> None:
+        late_us = now - self._due if self._due is not None else 0
+        if late_us > _LAG_US:
+            self._due = now
+            self.spells.append((now, late_us))
+            self.recorder.record(ops.Lagged(now, round(late_us / 1000, 1)))
 
     def late_us(self, since: int) -> float:
         return sum(by for end, by in self.spells if end >= since)
@@ -282,10 +293,10 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         )
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
-        recorder = Recorder(clock, [writer, judge.feed])
+        lateness = _Lateness(clock)
+        recorder = lateness.recorder = Recorder(clock, [lateness.look, writer, judge.feed])
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
-        lateness = _Lateness(recorder)
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
         play = _Play(wire, judge, options, scenarios, watcher, writer)
         await play.all(lateness)

@@ -15,6 +15,7 @@ from conformance.recent import Recent
 from conformance.story import Request, Sighting, Story, Tool
 
 _TERMINAL = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+_NO_PONG = frozenset({1006, 1011})
 _CLOSES_WITH_NOTICE = frozenset({1001, 1003, 1007, 1008, 1009, 1012, 1013, 4408})
 
 
@@ -212,6 +213,9 @@ class Lifecycle(Check):
         connection = self.world.connections[op.conn]
         if connection.was_paused:
             return  # whether a slow reader is told of it is for DLV-06 to judge
+        beat = self.world.heartbeat_s
+        if op.code in _NO_PONG and beat is not None and self.world.lagged_at >= op.at - beat * 1e6:
+            return  # the kit was late, and may have answered a ping too late
         for story in self.world.stories.values():
             mine = story.connection is connection
             if mine and story.terminal is None and story.events:
