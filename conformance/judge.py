@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from msgspec import Raw
+
 from conformance import __version__
 from conformance.catalogue import Catalogue, Requirement
 from conformance.checks import all_checks
@@ -130,7 +132,7 @@ class Judge:
         world.frames += number
         world.events += number - 1
         connection.received += number
-        self._told(connection, Received(at, conn, text=b"\n".join(raws).decode()), (event,), pieces=number)
+        self._told(connection, Received(at, conn, Raw(b"\n".join(raws))), (event,), pieces=number)
         return True
 
     def _told(self, connection: Connection, op: Received, events: Sequence[Event], *, pieces: int = 1) -> None:
