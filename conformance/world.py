@@ -22,6 +22,7 @@ _REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
+_LAGS = 1_024
 
 
 class World:
@@ -54,6 +55,7 @@ class World:
         self.obeys_script = False
         self.streams_events = False
         self.lagged_at = -_EVER
+        self._lags: deque[tuple[int, int]] = deque(maxlen=_LAGS)
         self._mints_users = "jwt" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
@@ -82,6 +84,12 @@ class World:
     def connections_of(self, user: str) -> list[Connection]:
         """Return the open connections of a user."""
         return [c for c in self.connections.values() if c.op.user == user and c.open]
+
+    def late_us(self, since: int) -> int:
+        """Return for how long the kit itself was late since a time (µs), so that it may have seen things later."""
+        if len(self._lags) == _LAGS and self._lags[0][0] > since:
+            return self.now - since
+        return sum(min(by, at - since) for at, by in self._lags if at > since)
 
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
@@ -113,6 +121,7 @@ class World:
                 connection.paused_at = op.at if op.paused else connection.paused_at
             case ops.Lagged():
                 self.lagged_at = op.at
+                self._lags.append((op.at, round(op.by_ms * 1000)))
             case ops.ScenarioBegan():
                 self.scenario = op.scenario
             case ops.UserJoined():

@@ -472,11 +472,13 @@ class Bystanders(Check):
     def _disturbed(self, seen: Sighting, request: Request, trouble: str, took: int) -> None:
         requirement = _TROUBLE[trouble]
         calm = self._calm.get(request.asked.user)
-        if calm is None or self.world.lagged_at >= request.asked.at:
+        if calm is None:
             return
-        self.exercised[requirement] += 1
         bounds = self.world.bounds
         allowed = calm + bounds.scaled_ms(bounds.delivery_p95_ms) * 1000
+        if allowed < took <= allowed + self.world.late_us(request.asked.at):
+            return
+        self.exercised[requirement] += 1
         if seen.event.kind is not Kind.COMPLETED:
             actual = f"{seen.event.kind.name.lower()}: {shorten(seen.op.raw, 120)}"
         elif took > allowed and requirement != "ISO-12":
@@ -523,7 +525,7 @@ class Bystanders(Check):
             return
         trouble = (request.asked.behaviour or "").partition(":")[2]
         self.fail(
-            _TROUBLE.get(trouble, "ISO-12"),
+            _TROUBLE.get(trouble, "ISO-12") if user in self._calm else "ISO-12",  # else it was refused before that
             f"a user without open runs is refused in another user's trouble ({trouble.replace('_', ' ')})",
             expected="a run like any other: limits are counted for each user",
             actual=shorten(notice.op.raw, 160),

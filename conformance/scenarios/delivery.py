@@ -15,7 +15,7 @@ def _story(stage: Stage, token: str) -> Script:
         echo(f"one {token}"),
         tool("sleep", ms=250, text=f"two {token}"),
         echo(f"three {token}"),
-        *say(f"there, {token} ", stage.words(12)),
+        *say(f"there, {token} ", stage.words(60)),  # more than a small buffer keeps
     ]
 
 

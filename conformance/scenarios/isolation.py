@@ -38,8 +38,9 @@ async def recall_probe(stage: Stage) -> None:
     """One user tells a secret; a fresh user's agent is asked for everything it can see."""
     teller = await stage.connect()
     run = await stage.chat(teller, words=3)
-    remember: Script = [{"think": "noting"}, tool("remember", key="secret", value=stage.token()), *say("noted")]
-    await (await teller.start("tool", remember, thread_id=run.thread_id)).ended()
+    token = stage.token()
+    remember: Script = [{"think": "noting"}, tool("remember", key="secret", value=token), *say("noted")]
+    await (await teller.start("tool", remember, thread_id=run.thread_id, token=token)).ended()
     stranger = await stage.connect()
     recall: Script = [{"think": "what do I know?"}, tool("recall", key="secret"), {"recall": True}]
     await (await stranger.start("recall", recall)).ended()
@@ -147,10 +148,11 @@ async def slow_reader(stage: Stage) -> None:
     heavy: Script = [{"think": "a lot"}, *(echo(payload) for _ in range(6)), *say("that was a lot")]
     # about 12 MB in all: more than the buffers of any socket hold
     runs = [await slow.start("long", heavy, label="slow") for _ in range(120)]
-    for _ in range(3):
+    for _ in range(8):
         run = await stage.chat(bystander, label="bystander:slow_reader")
         if not run.completed:
             break
+        await asyncio.sleep(0.15)  # nothing shows when no more goes into the sockets of who does not read
     slow.resume_reading()
     for run in runs:
         if slow.closed is not None or not await run.ended():

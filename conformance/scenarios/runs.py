@@ -1,7 +1,7 @@
 """One user's runs: how they go, fail, stop and follow each other."""
 
 from conformance.events import Kind
-from conformance.history.operations import Action, Awaited
+from conformance.history.operations import Action
 from conformance.scenarios.scenario import Skipped, Stage, echo, scenario
 from conformance.script import Script, say, tool
 
@@ -99,13 +99,7 @@ async def stop(stage: Stage) -> None:
         if run.run_id is None or run.over:
             continue
         await client.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
-        await client.wait(
-            lambda run=run: run.over,  # type: ignore[misc]
-            Awaited.TERMINAL,
-            run.asked.ask,
-            due_ms=stage.wire.bounds.scaled_ms(stage.wire.bounds.stop_ms),
-            purpose="stop",
-        )
+        await run.stopped()
         if not run.has(Kind.STOPPED):
             return
 

@@ -15,8 +15,9 @@ async def two_threads(stage: Stage) -> None:
             raise Disturbed("a run has no thread")
         threads.append(run.thread_id)
     for thread in threads:
-        remember: Script = [{"think": "noting"}, tool("remember", key="k", value=stage.token()), *say("noted")]
-        await (await client.start("tool", remember, thread_id=thread)).ended()
+        token = stage.token()
+        remember: Script = [{"think": "noting"}, tool("remember", key="k", value=token), *say("noted")]
+        await (await client.start("tool", remember, thread_id=thread, token=token)).ended()
     for thread in threads:
         recall: Script = [{"think": "remembering"}, tool("recall", key="k"), {"recall": True}]
         await (await client.start("recall", recall, thread_id=thread)).ended()
