@@ -9,7 +9,7 @@ from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.story import Connection, Sighting, Story, Stream
 
-_ABNORMAL = 1006
+_NO_PONG = frozenset({1006, 1011})
 _GAP = 10_000
 _SLOW_CONSUMER = frozenset({1008, 1013, 4408})
 
@@ -240,7 +240,7 @@ class Replays(Unconcerned):
             self.exercised["DLV-06"] += 1
             return  # the body is whole
         beat = self.world.heartbeat_s
-        if op.code == _ABNORMAL and beat is not None and op.at - connection.paused_at >= beat * 1e6:
+        if op.code in _NO_PONG and beat is not None and op.at - connection.paused_at >= beat * 1e6:
             return  # it read no ping for a heartbeat or longer: taken for dead, not for slow
         self.exercised["DLV-06"] += 1
         if op.code not in _SLOW_CONSUMER:

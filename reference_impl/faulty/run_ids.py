@@ -140,7 +140,7 @@ class RunIdUsedTwice(UserEventEmitter):
     "run-id-as-recipient",
     "Events are addressed to the run instead of its user, so that no connection gets any.",
     stands_for="emit(run_id, event) where emit(user_id, event) was meant: both are strings.",
-    breaks=("EVT-02",),
+    breaks=("EVT-02", "EVT-10", "LIF-02", "LIF-03"),
 )
 class RunIdAsRecipient(WebSocketManager):
     """Writes the letter's number on the envelope."""
