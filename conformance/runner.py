@@ -26,6 +26,7 @@ from conformance.history.operations import FORMAT, Header, Operation
 from conformance.history.recorder import Clock, Recorder
 from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
+from conformance.lateness import Lateness
 from conformance.launch import Launched, accepts_connections, free_port
 from conformance.scenarios import all_scenarios
 from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
@@ -33,8 +34,6 @@ from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
-_LAG_US = 50_000
-_TICK_US = 20_000
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
 _REFERENCE_RUN_LIMIT_S = 7
@@ -227,39 +226,6 @@ async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> Asy
         yield site.environment
 
 
-class _Lateness:
-    """Watches the kit's own event loop. `spells` are (end, by), in µs.
-
-    It looks whenever something is recorded, too: what the kit comes to late is recorded after its being late.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.recorder = Recorder(clock, ())
-        self.spells: list[tuple[int, float]] = []
-        self._due: int | None = None
-
-    async def watch(self) -> None:
-        while True:
-            self._due = self.recorder.clock.now() + _TICK_US
-            await asyncio.sleep(_TICK_US / 1e6)
-            self._look(self.recorder.clock.now())
-
-    def look(self, operation: Operation) -> None:
-        """See whether what is about to be recorded has been waited for."""
-        if not isinstance(operation, ops.Lagged):
-            self._look(operation.at)
-
-    def _look(self, now: int) -> None:
-        late_us = now - self._due if self._due is not None else 0
-        if late_us > _LAG_US:
-            self._due = now
-            self.spells.append((now, late_us))
-            self.recorder.record(ops.Lagged(now, round(late_us / 1000, 1)))
-
-    def late_us(self, since: int) -> float:
-        return sum(by for end, by in self.spells if end >= since)
-
-
 async def verify(target: Target, options: Options, progress: Progress | None = None) -> Verdict:
     """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
     watcher = progress or Silent()
@@ -293,7 +259,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         )
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
-        lateness = _Lateness(clock)
+        lateness = Lateness(clock)
         recorder = lateness.recorder = Recorder(clock, [lateness.look, writer, judge.feed])
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
@@ -334,7 +300,7 @@ class _Play:
         self.gone: str | None = None
         self._begun = 0
 
-    async def all(self, lateness: _Lateness) -> None:
+    async def all(self, lateness: Lateness) -> None:
         first, rest = self.scenarios[:1], self.scenarios[1:]
         watchers = [asyncio.create_task(lateness.watch()), asyncio.create_task(self._ticks())]
         try:

@@ -63,25 +63,23 @@ class SlowStartUnderLoad(ExecutionEngine):
 
 @fault(
     "failures-hold-all-up",
-    "After a run has failed, no run of anybody begins for a while.",
+    "After a run's model has failed, the next run of anybody begins only after a pause.",
     stands_for="A circuit breaker for the whole process, that one user's bad request opens.",
     breaks=("ISO-08",),
 )
 class FailuresHoldAllUp(ExecutionEngine):
     """Needs a moment."""
 
-    _open_until = 0.0
+    _open = False
 
     async def start(
         self, user_id: UserId, request: RunRequest, *, announce: Callable[[Acceptance], None]
     ) -> Acceptance:
         """Accept `request` and start its run, when the breaker is closed."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._open_until - loop.time()))
-        acceptance = await super().start(user_id, request, announce=announce)
-        if '"fail"' in request.message:
-            self._open_until = loop.time() + LATE_S
-        return acceptance
+        was_open, self._open = self._open, '{"fail":' in request.message
+        if was_open:
+            await asyncio.sleep(LATE_S)
+        return await super().start(user_id, request, announce=announce)
 
 
 @fault(
