@@ -54,6 +54,7 @@ class World:
         self.obeys_script = False
         self.streams_events = False
         self.lagged_at = -_EVER
+        self.faults: dict[int, ops.FaultBegan] = {}
         self._mints_users = "jwt" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
@@ -82,6 +83,10 @@ class World:
     def connections_of(self, user: str) -> list[Connection]:
         """Return the open connections of a user."""
         return [c for c in self.connections.values() if c.op.user == user and c.open]
+
+    def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
+        """Return the kit's faults under way on a user's network; on the target's process for None."""
+        return [fault for fault in self.faults.values() if fault.user == user]
 
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
@@ -113,6 +118,12 @@ class World:
                 connection.paused_at = op.at if op.paused else connection.paused_at
             case ops.Lagged():
                 self.lagged_at = op.at
+            case ops.FaultBegan():
+                self.faults[op.fault] = op
+            case ops.FaultEnded():
+                begun = self.faults.pop(op.fault, None)
+                if begun is not None and begun.user is None:
+                    self.lagged_at = op.at  # how fast the target was before that is the kit's doing
             case ops.ScenarioBegan():
                 self.scenario = op.scenario
             case ops.UserJoined():
