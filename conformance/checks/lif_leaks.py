@@ -24,6 +24,8 @@ def keeps_descriptors(before: Footprint, after: Footprint) -> bool:
 def keeps_memory(before: Footprint, after: Footprint) -> bool:
     """Tell whether more memory is held, by 16 KiB for each connection that has gone."""
     gone = after.connections - before.connections
+    if before.memory_kib is None or after.memory_kib is None:
+        return False
     return after.memory_kib - before.memory_kib >= max(1, gone * _KIB)
 
 
@@ -70,7 +72,9 @@ class Leaks(Unconcerned):
             return
         self.exercised["LIF-07"] += len(held) - 1
         for name in growing:
-            first, last = (f.descriptors if name == "file descriptors" else f.memory_kib for f in (held[0], held[-1]))
+            first, last = (
+                f.descriptors if name == "file descriptors" else f.memory_kib or 0 for f in (held[0], held[-1])
+            )
             self.fail(
                 "LIF-07",
                 f"a process holds more {name} with each round of connections",

@@ -309,12 +309,13 @@ class FaultEnded(Operation, frozen=True, tag="fault_ended"):
 class Footprint(Operation, frozen=True, tag="footprint"):
     """What the target's processes hold when `connections` of the kit's have come and gone.
 
-    `descriptors` are their open files and sockets, `memory_kib` is their resident memory.
+    `descriptors` are their open files and sockets, `memory_kib` is their resident memory; None where each connection
+    left something that may be kept.
     """
 
     connections: int
     descriptors: int
-    memory_kib: int
+    memory_kib: int | None = None
 
 
 class CallEnd(StrEnum):

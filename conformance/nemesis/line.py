@@ -32,6 +32,7 @@ class Line:
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._broken: str | None = None
+        self._cuts = 0
         self.url = ""
 
     async def __aenter__(self) -> "Line":
@@ -60,6 +61,7 @@ class Line:
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        cuts = self._cuts
         host, port = self._parts.hostname or "127.0.0.1", self._parts.port or 80
         try:
             target = await asyncio.open_connection(host, port)
@@ -67,6 +69,9 @@ class Line:
             writer.close()
             return
         link = Link(self._weather, (reader, writer), target)
+        if cuts != self._cuts:
+            link.cut()
+            return
         self._links.add(link)
         try:
             await link.serve()
@@ -75,6 +80,7 @@ class Line:
 
     def _break(self, how: str, *, reset: bool = False) -> None:
         self._broken = how
+        self._cuts += 1
         for link in list(self._links):
             link.cut(reset=reset)
 

@@ -6,7 +6,7 @@ import socket
 import struct
 from asyncio import StreamReader, StreamWriter
 
-from conformance.nemesis.weather import Weather
+from conformance.nemesis.weather import PIECE, Weather
 
 _ABORTS = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s: closing sends RST
 
@@ -40,26 +40,24 @@ class Link:
         with contextlib.suppress(OSError):
             while True:
                 await weather.flowing.wait()
-                piece = await source.read(weather.piece)
-                wait_s = weather.holds_s(len(piece))
-                if wait_s > 0:
-                    await asyncio.sleep(wait_s)
-                await weather.flowing.wait()
-                if weather.lost:
-                    if not piece:
-                        await asyncio.Event().wait()  # the end gets lost, too: until the link is cut
-                    continue
-                if may_tear and self._tear is not None and piece:
-                    sink.write(piece[: len(piece) // 2])
+                data = await source.read(PIECE)
+                while data:
+                    size = weather.piece
+                    piece, data = data[:size], data[size:]
+                    await weather.holds(len(piece))
+                    if may_tear and self._tear is not None:
+                        sink.write(piece[: len(piece) // 2])
+                        self.cut()
+                        return
+                    if not weather.lost:
+                        sink.write(piece)
+                        await sink.drain()
+                if source.at_eof():
                     break
-                if not piece:
-                    break
-                sink.write(piece)
-                await sink.drain()
-        if may_tear and self._tear is not None:
-            self.cut()
-        elif sink.can_write_eof() and not sink.is_closing():
-            with contextlib.suppress(OSError):
+            await weather.holds(0)
+            if weather.lost:
+                await asyncio.Event().wait()  # the end gets lost, too: until the link is cut
+            if sink.can_write_eof() and not sink.is_closing():
                 sink.write_eof()
 
     def cut(self, *, reset: bool = False) -> None:

@@ -76,15 +76,17 @@ class Process:
 
     # -- from outside -----------------------------------------------------------------------------------------------
 
-    def footprint(self, connections: int) -> Footprint:
-        """Record what the process and its children hold, after so many connections of the kit's."""
+    def footprint(self, connections: int, *, memory: bool) -> Footprint:
+        """Record what the process and its children hold, after so many connections of the kit's; `memory`, too, or not.
+
+        Return what was recorded.
+        """
         recorder = self._faults.recorder
-        descriptors = memory = 0
+        resident = 0
         for process in self._processes():
             with contextlib.suppress(psutil.Error):
-                descriptors += process.num_fds()
-                memory += process.memory_info().rss
-        seen = Footprint(recorder.clock.now(), connections, descriptors, memory // 1024)
+                resident += process.memory_info().rss
+        seen = Footprint(recorder.clock.now(), connections, self.descriptors(), resident // 1024 if memory else None)
         recorder.record(seen)
         return seen
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from random import Random
 
-_PIECE = 16_384
+PIECE = 16_384
 _CRUMB = 128
 
 
@@ -30,9 +30,12 @@ class Weather:
     @property
     def piece(self) -> int:
         """The most bytes that are passed on at a time: few where little gets through, so that frames come apart."""
-        return _PIECE if self.bytes_per_s is None else _CRUMB
+        return PIECE if self.bytes_per_s is None else _CRUMB
 
-    def holds_s(self, size: int) -> float:
-        """Return how long, in s, a piece of `size` bytes is kept."""
-        wait = (self.delay_ms + self.random.random() * self.jitter_ms) / 1000
-        return wait + (size / self.bytes_per_s if self.bytes_per_s is not None else 0.0)
+    async def holds(self, size: int) -> None:
+        """Wait as long as a piece of `size` bytes is kept."""
+        wait_s = (self.delay_ms + self.random.random() * self.jitter_ms) / 1000
+        wait_s += size / self.bytes_per_s if self.bytes_per_s is not None else 0.0
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        await self.flowing.wait()

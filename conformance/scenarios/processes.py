@@ -14,7 +14,7 @@ from conformance.script import Script, Step, say, tool
 _WAIT_MS = 1500
 
 
-@scenario("many come and go", exercises=("LIF-07",), needs=("managed", "websocket"), alone=True)
+@scenario("many come and go", exercises=("LIF-07",), needs=("managed",), alone=True)
 async def many_come_and_go(stage: Stage) -> None:
     """Users connect and leave, some with a word and some without; what the process holds is looked at in between."""
     process = stage.process
@@ -27,6 +27,9 @@ async def many_come_and_go(stage: Stage) -> None:
     async def visit(user: str) -> None:
         for number in range(each // len(users)):
             client = await stage.connect(user)
+            if stage.over_http:
+                run = await client.start("chat", [{"think": "only looking"}, *say("as you like")], label="visit")
+                await run.until(Kind.STARTED)
             await (client.close() if number % 2 else client.cut())
 
     for _ in range(ROUNDS + 2):
@@ -34,13 +37,13 @@ async def many_come_and_go(stage: Stage) -> None:
         stage.clients.clear()
         come += each // len(users) * len(users)
         await process.settles(seen[0].descriptors if seen else at_first, within_s=0.5)
-        seen.append(process.footprint(come))
+        seen.append(process.footprint(come, memory=not stage.over_http))
         pairs = list(pairwise(seen))
         growing = any(all(keeps(*pair) for pair in pairs) for keeps in (keeps_descriptors, keeps_memory))
         if len(seen) > 4 and not growing:
             return
     await process.settles(seen[0].descriptors, within_s=20.0)  # some servers close late what was cut off
-    process.footprint(come)
+    process.footprint(come, memory=not stage.over_http)
 
 
 def _stories(token: str, wait_ms: int) -> list[tuple[Script, Kind]]:

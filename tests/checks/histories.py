@@ -118,7 +118,7 @@ class History:
             socket.closed(code=None)
         self.fault_ends(fault)
 
-    def footprint(self, connections: int, descriptors: int = 20, memory_kib: int = 50_000) -> int:
+    def footprint(self, connections: int, descriptors: int = 20, memory_kib: int | None = 50_000) -> int:
         """What the target's processes hold is looked at."""
         return self.add(ops.Footprint(self.time(), connections, descriptors, memory_kib))
 
