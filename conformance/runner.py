@@ -162,7 +162,7 @@ def authentication(target: Target, environment: dict[str, str]) -> Auth:
 async def running(
     target: Target, out: Path, variables: Mapping[str, str]
 ) -> AsyncIterator[tuple[str, Auth, Launched | None]]:
-    """Start the target if that is the kit's task, and stop it afterwards; give its URL, its authentication, its process.
+    """Start the target if that is the kit's task, and stop it afterwards; give its URL, authentication, process.
 
     `variables` are for the environment of a target that is started. `{data}` in its command is a folder that is empty
     at first, stays where it is when the target is started again, and is removed afterwards.

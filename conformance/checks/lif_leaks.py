@@ -15,21 +15,16 @@ _KIB = 16
 _UNMANAGED = "the kit did not start the target, so it cannot look at its process: say how to ([target] command)"
 
 
-def keeps_descriptors(before: Footprint, after: Footprint) -> bool:
-    """Tell whether more file descriptors are open, by one for each ten connections that have gone."""
-    gone = after.connections - before.connections
+def keeps_descriptors(before: Footprint, after: Footprint, gone: int) -> bool:
+    """Tell whether more file descriptors are open, by one for each ten connections that have gone in between."""
     return after.descriptors - before.descriptors >= max(1, gone * _SHARE)
 
 
-def keeps_memory(before: Footprint, after: Footprint) -> bool:
-    """Tell whether more memory is held, by 16 KiB for each connection that has gone."""
-    gone = after.connections - before.connections
+def keeps_memory(before: Footprint, after: Footprint, gone: int) -> bool:
+    """Tell whether more memory is held, by 16 KiB for each connection that has gone in between."""
     if before.memory_kib is None or after.memory_kib is None:
         return False
     return after.memory_kib - before.memory_kib >= max(1, gone * _KIB)
-
-
-_KEEPS = {"file descriptors": keeps_descriptors, "KiB of memory": keeps_memory}
 
 
 class Leaks(Unconcerned):
@@ -39,7 +34,13 @@ class Leaks(Unconcerned):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._seen: list[Here] = []
+        self._seen: list[tuple[Here, Footprint, int]] = []
+        self._gone = 0
+
+    @on(ops.Closed)
+    def closed(self, op: ops.Closed) -> None:
+        """A connection is gone."""
+        self._gone += 1
 
     @on(ops.FaultBegan)
     def began(self, op: ops.FaultBegan) -> None:
@@ -49,8 +50,8 @@ class Leaks(Unconcerned):
 
     @on(Footprint)
     def footprint(self, op: Footprint) -> None:
-        """Remember what was held."""
-        self._seen.append(self.here(op))
+        """Remember what was held, after how many connections."""
+        self._seen.append((self.here(op), op, self._gone))
 
     def finish(self) -> None:
         """Judge what was seen, and say what is missing to decide."""
@@ -59,27 +60,33 @@ class Leaks(Unconcerned):
             self.undecided["LIF-07"] = _UNMANAGED
 
     def _judge(self) -> None:
-        """Hold each footprint against the one before."""
+        """Hold each footprint against the one before, and the last against the first."""
         seen, self._seen = self._seen, []
-        held = [here.op for here in seen if isinstance(here.op, Footprint)]
-        if len(held) <= _FEWEST:
+        rounds = [(one[1], other[1], other[2] - one[2]) for one, other in pairwise(seen) if other[2] > one[2]]
+        if len(rounds) < _FEWEST:
             return
-        growing = [name for name, keeps in _KEEPS.items() if all(starmap(keeps, pairwise(held)))]
-        if growing and len(held) <= ROUNDS:
-            self.undecided["LIF-07"] = (
-                f"{' and '.join(growing)} grew in {len(held) - 1} rounds: {ROUNDS} would decide it"
-            )
+        whole = (seen[0][1], seen[-1][1], seen[-1][2] - seen[0][2])
+        growing = {
+            name: (str(whole[0].descriptors), str(whole[1].descriptors)) if keeps is keeps_descriptors else _mib(*whole)
+            for name, keeps in _KEEPS.items()
+            if all(starmap(keeps, [*rounds, whole]))
+        }
+        if growing and len(rounds) < ROUNDS:
+            self.undecided["LIF-07"] = f"{' and '.join(growing)} grew in {len(rounds)} rounds: {ROUNDS} would decide it"
             return
-        self.exercised["LIF-07"] += len(held) - 1
-        for name in growing:
-            first, last = (
-                f.descriptors if name == "file descriptors" else f.memory_kib or 0 for f in (held[0], held[-1])
-            )
+        self.exercised["LIF-07"] += len(rounds)
+        for name, (first, last) in growing.items():
             self.fail(
                 "LIF-07",
                 f"a process holds more {name} with each round of connections",
-                expected=f"{first:,} again when they are gone, or no more with each round",
-                actual=f"{last:,} after {held[-1].connections - held[0].connections:,} connections, "
-                f"more in each of {len(held) - 1} rounds",
-                witnesses=[seen[0], seen[-1]],
+                expected=f"about {first} again when the connections are gone",
+                actual=f"{last} after {whole[2]:,} connections, more after each of {len(rounds)} rounds",
+                witnesses=[seen[0][0], seen[-1][0]],
             )
+
+
+def _mib(first: Footprint, last: Footprint, _: int) -> tuple[str, str]:
+    return f"{(first.memory_kib or 0) / 1024:,.1f} MiB", f"{(last.memory_kib or 0) / 1024:,.1f} MiB"
+
+
+_KEEPS = {"file descriptors": keeps_descriptors, "memory": keeps_memory}

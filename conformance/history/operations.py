@@ -307,13 +307,12 @@ class FaultEnded(Operation, frozen=True, tag="fault_ended"):
 
 
 class Footprint(Operation, frozen=True, tag="footprint"):
-    """What the target's processes hold when `connections` of the kit's have come and gone.
+    """What the target's processes hold when no connection of the kit's is open.
 
-    `descriptors` are their open files and sockets, `memory_kib` is their resident memory; None where each connection
-    left something that may be kept.
+    `descriptors` are their open files and sockets, `memory_kib` is their resident memory; None where the connections
+    before left something that may be kept.
     """
 
-    connections: int
     descriptors: int
     memory_kib: int | None = None
 

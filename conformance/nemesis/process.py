@@ -76,17 +76,14 @@ class Process:
 
     # -- from outside -----------------------------------------------------------------------------------------------
 
-    def footprint(self, connections: int, *, memory: bool) -> Footprint:
-        """Record what the process and its children hold, after so many connections of the kit's; `memory`, too, or not.
-
-        Return what was recorded.
-        """
+    def footprint(self, *, memory: bool) -> Footprint:
+        """Record what the process and its children hold, its `memory`, too, or not; return what was recorded."""
         recorder = self._faults.recorder
         resident = 0
         for process in self._processes():
             with contextlib.suppress(psutil.Error):
                 resident += process.memory_info().rss
-        seen = Footprint(recorder.clock.now(), connections, self.descriptors(), resident // 1024 if memory else None)
+        seen = Footprint(recorder.clock.now(), self.descriptors(), resident // 1024 if memory else None)
         recorder.record(seen)
         return seen
 

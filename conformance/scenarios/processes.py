@@ -12,6 +12,7 @@ from conformance.scenarios.scenario import Stage, echo, scenario
 from conformance.script import Script, Step, say, tool
 
 _WAIT_MS = 1500
+_VISITS = 40
 
 
 @scenario("many come and go", exercises=("LIF-07",), needs=("managed",), alone=True)
@@ -19,13 +20,12 @@ async def many_come_and_go(stage: Stage) -> None:
     """Users connect and leave, some with a word and some without; what the process holds is looked at in between."""
     process = stage.process
     users = [stage.user() for _ in range(min(10, stage.crowd()))]
-    each = 40
+    each = _VISITS // len(users)
     at_first = process.descriptors()
-    come = 0
     seen: list[Footprint] = []
 
     async def visit(user: str) -> None:
-        for number in range(each // len(users)):
+        for number in range(each):
             client = await stage.connect(user)
             if stage.over_http:
                 run = await client.start("chat", [{"think": "only looking"}, *say("as you like")], label="visit")
@@ -35,15 +35,16 @@ async def many_come_and_go(stage: Stage) -> None:
     for _ in range(ROUNDS + 2):
         await asyncio.gather(*(visit(user) for user in users))
         stage.clients.clear()
-        come += each // len(users) * len(users)
         await process.settles(seen[0].descriptors if seen else at_first, within_s=0.5)
-        seen.append(process.footprint(come, memory=not stage.over_http))
+        seen.append(process.footprint(memory=not stage.over_http))
         pairs = list(pairwise(seen))
-        growing = any(all(keeps(*pair) for pair in pairs) for keeps in (keeps_descriptors, keeps_memory))
+        growing = any(
+            all(keeps(*pair, each * len(users)) for pair in pairs) for keeps in (keeps_descriptors, keeps_memory)
+        )
         if len(seen) > 4 and not growing:
             return
     await process.settles(seen[0].descriptors, within_s=20.0)  # some servers close late what was cut off
-    process.footprint(come, memory=not stage.over_http)
+    process.footprint(memory=not stage.over_http)
 
 
 def _stories(token: str, wait_ms: int) -> list[tuple[Script, Kind]]:

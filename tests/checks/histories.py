@@ -118,9 +118,9 @@ class History:
             socket.closed(code=None)
         self.fault_ends(fault)
 
-    def footprint(self, connections: int, descriptors: int = 20, memory_kib: int | None = 50_000) -> int:
+    def footprint(self, descriptors: int = 20, memory_kib: int | None = 50_000) -> int:
         """What the target's processes hold is looked at."""
-        return self.add(ops.Footprint(self.time(), connections, descriptors, memory_kib))
+        return self.add(ops.Footprint(self.time(), descriptors, memory_kib))
 
     def lagged(self, by_ms: float = 200.0, *, at: float | None = None) -> int:
         """The kit's own event loop was late."""

@@ -31,7 +31,7 @@ EVERY_OPERATION: list[Operation] = [
     ops.Lagged(12, 71.5),
     ops.FaultBegan(12, 1, ops.FaultKind.RESET, "user-alice", "at once"),
     ops.FaultEnded(12, 1, "it did not come back"),
-    ops.Footprint(12, 40, 17, 65_536),
+    ops.Footprint(12, 17, 65_536),
     ops.ModelCallBegan(12, 1, "responses", "m", True, (ops.SeenText("user", "hello"),), 0, "cnry~", ("echo",), "u"),
     ops.ModelCallEnded(12, 1, ops.CallEnd.FAILED, (0,), ("t",), "x", (ops.EmittedCall("c", "echo", "{"),), 500, "e"),
     ops.ToolCallBegan(12, 2, "echo", {"text": "A"}, "mcp", "u", "r", "t", "c"),
