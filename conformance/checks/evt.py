@@ -210,8 +210,8 @@ class Lifecycle(Check):
         if op.by is ClosedBy.KIT or op.code in _CLOSES_WITH_NOTICE:
             return
         connection = self.world.connections[op.conn]
-        if op.by is ClosedBy.NETWORK and connection.was_paused:
-            return  # a slow reader is told by a body that breaks off
+        if connection.was_paused:
+            return  # how a slow reader is told is for DLV-06
         for story in self.world.stories.values():
             mine = story.connection is connection
             if mine and story.terminal is None and story.events:

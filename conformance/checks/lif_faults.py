@@ -38,8 +38,11 @@ class Survivors(Unconcerned):
             return
         self._ending[op.fault] = requirement
         self._seen.setdefault(requirement, f"no run was open when the kit ended the process ({op.kind.value})")
+        lasting = "resume" in self.world.capabilities
         for story in [story for stories in self.world.open_of.values() for story in stories]:
-            if story.terminal is None and story.run_id is not None and story.request is not None:
+            if story.terminal is not None or story.run_id is None or story.request is None:
+                continue
+            if lasting or story.request.connection.open:
                 self._hit[story.number] = (story, self.here(op), requirement)
 
     @on(ops.FaultEnded)
@@ -53,7 +56,7 @@ class Survivors(Unconcerned):
             self._hit = {n: hit for n, hit in self._hit.items() if hit[2] != requirement}
         elif requirement == "LIF-05" and "resume" not in self.world.capabilities:
             for story, began, _ in list(self._hit.values()):
-                if story.request is not None and story.request.connection.closed is not None:
+                if story.request is not None and not story.request.connection.open:
                     self._lost(
                         story, began, "its connection ended without one, and it cannot be resumed", self.here(op)
                     )

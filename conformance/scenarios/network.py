@@ -6,7 +6,7 @@ from conformance.client import Client, Run
 from conformance.events import Kind
 from conformance.history.operations import Awaited, FaultKind
 from conformance.nemesis.line import CUTS, Line
-from conformance.scenarios.resuming import Return, come_back, finish, had, see_end, whole
+from conformance.scenarios.resuming import Return, ask_again, come_back, finish, had, see_end, whole
 from conformance.scenarios.scenario import Stage, echo, scenario
 from conformance.script import Script, say, tool
 
@@ -14,6 +14,7 @@ _NEEDS = ("resume", "websocket", "seq")
 _BOUNDARIES = 12
 _TRICKLE = 16_000  # bytes/s: slow enough for frames to come one by one
 _TEAR_S = 2.0
+_AT_ONCE = 16
 
 
 def _story(stage: Stage, token: str, *, nap_ms: int = 120) -> Script:
@@ -137,26 +138,35 @@ async def stalled_reader(stage: Stage) -> None:
 
 @scenario("abandoned runs", exercises=("LIF-04", "ISO-12", "DLV-05"), needs=("resume", "websocket"), background=True)
 async def abandoned_runs(stage: Stage) -> None:
-    """Many runs are left in the middle. When they are over, those users, and another, get new ones."""
+    """Two hundred runs are left in the middle. When they are over, those users, and another, get new ones."""
     bystander = await stage.connect()
     await stage.chat(bystander, label="calm")
-    users = [stage.user() for _ in range(min(10, stage.crowd()))]
-    number = 20 if stage.full else 4
-
-    async def leave(user: str) -> list[Run]:
-        line = await stage.line(user)
-        client = await stage.connect(user, through=line)
-        runs = [await stage.sleeper(client, 200, label="abandoned") for _ in range(number)]
-        await _cut(line, client, FaultKind.RESET)
-        return runs
-
-    left = await asyncio.gather(*(leave(user) for user in users))
+    rounds = [13, 4, 4, 4] if stage.full else [5, 1, 1, 1]
+    left = await asyncio.gather(*(_abandon(stage, number) for number in rounds))
     await stage.chat(bystander, label="bystander:abandoned")
 
     async def again(runs: list[Run]) -> None:
+        client = await stage.connect(runs[0].client.user)
         for run in runs:
-            told = await come_back(stage, run)
-            await see_end(stage, run, told)
-        await stage.chat(await stage.connect(runs[0].client.user), label="after:abandoned")
+            client.adopt(run)
+            if run.run_id is not None:
+                await see_end(stage, run, await ask_again(client, run, after_seq=0 if whole(run) else None))
+        await stage.chat(client, label="after:abandoned")
 
     await asyncio.gather(*(again(runs) for runs in left))
+
+
+async def _abandon(stage: Stage, rounds: int) -> list[Run]:
+    """Let one user start many runs at once and leave, again and again."""
+    user = stage.user()
+    line = await stage.line(user)
+    runs: list[Run] = []
+    for _ in range(rounds):
+        client = await stage.connect(user, through=line)
+        script: Script = [{"think": "too long"}, tool("sleep", ms=200, text="late"), *say("nobody listens")]
+        mine = [await client.start("tool", script, label="abandoned") for _ in range(_AT_ONCE)]
+        await asyncio.gather(*(run.until(Kind.STARTED) for run in mine))
+        await _cut(line, client, FaultKind.RESET)
+        runs += mine
+        await asyncio.sleep(0.3)  # by then they are over: nobody is there to be told
+    return runs

@@ -27,20 +27,27 @@ def whole(run: Run) -> bool:
 
 @dataclass(frozen=True)
 class Return:
-    """A connection on which a run is told, and the question that it answers."""
+    """A connection on which a run is told, and the question that it answers; `refused` were refused there before."""
 
     client: Client
     asked: Asked
+    refused: int = 0
 
 
 async def come_back(stage: Stage, run: Run, *, through: Line | None = None, after_seq: int | None = None) -> Return:
     """Connect again and ask for what was missed of a run, or for all after `after_seq`; nothing has come yet."""
-    if run.run_id is None:
-        raise Disturbed("a run has no id")
     client = await stage.connect(run.client.user, through=through)
     client.adopt(run)
+    return await ask_again(client, run, after_seq=after_seq)
+
+
+async def ask_again(client: Client, run: Run, *, after_seq: int | None = None) -> Return:
+    """Ask on a connection for what was missed of a run, or for all after `after_seq`."""
+    if run.run_id is None:
+        raise Disturbed("a run has no id")
     after_seq = had(run) if after_seq is None else after_seq
-    return Return(client, await client.ask(Action.RESUME, run_id=run.run_id, after_seq=after_seq))
+    refused = len(client.refusals)
+    return Return(client, await client.ask(Action.RESUME, run_id=run.run_id, after_seq=after_seq), refused)
 
 
 async def finish(stage: Stage, run: Run, told: Return | None = None, *, through: Line | None = None) -> Return | None:
@@ -62,7 +69,7 @@ async def see_end(stage: Stage, run: Run, told: Return) -> bool:
     """Wait until a run's end has come on a connection, with all before it; or that it is refused."""
     client = told.client
     return await client.wait(
-        lambda: (client.saw_end_of(run) and (stage.over_http or whole(run))) or bool(client.refusals),
+        lambda: (client.saw_end_of(run) and (stage.over_http or whole(run))) or len(client.refusals) > told.refused,
         Awaited.TERMINAL,
         told.asked.ask,
         due_ms=takes_ms(run.asked.script or []),

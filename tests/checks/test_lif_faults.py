@@ -99,6 +99,15 @@ def test_what_cannot_be_resumed_must_end_with_its_connection() -> History:
 
 
 @undecided("LIF-05", reason="no run was open when the kit ended the process (terminate)")
+def test_a_run_that_was_left_before_and_cannot_be_resumed() -> History:
+    history = History(granted=MANAGED, capabilities=("stop", "threads"))
+    socket, _ = under_way(history)
+    socket.closed()
+    ends(history, kind=FaultKind.TERMINATE)
+    return history
+
+
+@undecided("LIF-05", reason="no run was open when the kit ended the process (terminate)")
 def test_no_run_is_open_when_the_process_ends() -> History:
     history = History(granted=MANAGED)
     socket = history.connect()
