@@ -87,6 +87,11 @@ class Connection(msgspec.Struct, eq=False):
         return self.op.user
 
     @property
+    def held_back(self) -> bool:
+        """Whether the kit may have kept back what came on it: how long that took says nothing of the target."""
+        return self.was_paused or self.op.proxied
+
+    @property
     def open(self) -> bool:
         """Whether it is open as far as the kit knows."""
         return self.connected is not None and self.closed is None

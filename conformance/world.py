@@ -56,6 +56,7 @@ class World:
         self.streams_events = False
         self.lagged_at = -_EVER
         self._lags: deque[tuple[int, int]] = deque(maxlen=_LAGS)
+        self.faults: dict[int, ops.FaultBegan] = {}
         self._mints_users = "jwt" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
@@ -91,6 +92,10 @@ class World:
             return self.now - since
         return sum(min(by, at - since) for at, by in self._lags if at > since)
 
+    def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
+        """Return the kit's faults under way on a user's network; on the target's process for None."""
+        return [fault for fault in self.faults.values() if fault.user == user]
+
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
         if user is None:
@@ -122,6 +127,13 @@ class World:
             case ops.Lagged():
                 self.lagged_at = op.at
                 self._lags.append((op.at, round(op.by_ms * 1000)))
+            case ops.FaultBegan():
+                self.faults[op.fault] = op
+            case ops.FaultEnded():
+                begun = self.faults.pop(op.fault, None)
+                if begun is not None and begun.user is None:
+                    self.lagged_at = op.at  # how fast the target was before that is the kit's doing
+                    self._lags.append((op.at, op.at - begun.at))
             case ops.ScenarioBegan():
                 self.scenario = op.scenario
             case ops.UserJoined():

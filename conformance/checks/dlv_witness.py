@@ -21,7 +21,7 @@ class StartTold(Grounded):
             return
         for tool, call in pair(story, self.ground.tool_calls(story)).both:
             start = tool.started
-            live = start.connection is story.request.connection and not start.connection.was_paused
+            live = start.connection is story.request.connection and not start.connection.held_back
             if not live or start.stream.resumed or start.event.payload.announced:
                 continue
             if not call.completed or call.end is None:

@@ -19,7 +19,7 @@ _WORDS = re.compile(rb"[\w-]{8,}")
 _SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(256))
 _APART = bytes(c if (c < 128 and chr(c).isalnum()) or chr(c) in "_-" else 32 for c in range(256))
 _KEYS = b"agent_started event_id run_id thread_id user_id timestamp agent_name payload request_id traceparent"
-_TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12"}
+_TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12", "abandoned": "ISO-12"}
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
 

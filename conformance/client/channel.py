@@ -7,6 +7,8 @@ from conformance.events import Event
 from conformance.history import operations as ops
 from conformance.history.operations import Asked, ClosedBy, Credentials
 
+_BROKEN = 1006
+
 
 class Hearer(Protocol):
     """Who is told what arrives: the client."""
@@ -75,6 +77,7 @@ class Channel:
                 ask,
                 answers_pings,
                 self.scenario,
+                self.wire.proxied,
             )
         )
 
@@ -121,7 +124,11 @@ class Channel:
         self._hearer.wake()
 
     def on_closed(self, by: ClosedBy, code: int | None, reason: str) -> None:
-        """Record the end of the connection, and see what it says."""
+        """Record the end of the connection, and see what it says. What a fault of the kit's broke says nothing."""
+        broken = by is ClosedBy.NETWORK or code == _BROKEN
+        fault = self.wire.breaking() if broken else None
+        if fault is not None:
+            by, code, reason = ClosedBy.KIT, None, fault
         self.closed = ops.Closed(self.now(), self.conn, by, code, self.wire.recorder.redact_text(reason))
         self.wire.recorder.record(self.closed)
         if by is ClosedBy.TARGET:

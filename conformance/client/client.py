@@ -112,6 +112,11 @@ class Client:
             await self._socket.cut()
         await self._drop()
 
+    async def lost(self) -> None:
+        """Wait until its WebSocket is gone, by a fault that has happened."""
+        if self._socket is not None:
+            await self._socket.ended()
+
     async def _drop(self) -> None:
         await asyncio.gather(*(asking.drop() for asking in self._askings.values()))
         if self._http is not None:
@@ -281,6 +286,10 @@ class Client:
             if named or anonymous:
                 run.events.append(event)
                 return
+
+    def adopt(self, run: Run) -> None:
+        """Hear on this connection, too, of a run that another one asked for."""
+        self.runs.append(run)
 
     def saw_end_of(self, run: Run) -> bool:
         """Whether this connection has seen the end of a run."""

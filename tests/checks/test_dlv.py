@@ -326,6 +326,15 @@ def test_a_replay_that_stops_half_way() -> History:
 
 
 @undecided("DLV-05", reason="nothing was seen")
+def test_nothing_is_left_to_replay() -> History:
+    history = History()
+    run = history.connect().start().whole()
+    back = history.connect()
+    back.gave_up(Awaited.TERMINAL, back.resumes(run, 5))
+    return history
+
+
+@undecided("DLV-05", reason="nothing was seen")
 def test_the_kit_was_late_to_see_a_replay() -> History:
     history = History()
     run = history.connect().start().whole()
