@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports unit interop format bench schema clean
+.PHONY: help verify test lint types imports unit interop kill-matrix format bench schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ unit: .venv/.ready ## all tests
 
 interop: .venv/.ready ## judge the agents of others, each in an environment of its own (ONLY="agno" …)
 	@$(BIN)/python -m tests.interop $(ONLY)
+
+kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
+	@$(BIN)/python -m tests.kill_matrix $(ONLY)
 
 format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from conformance.history.operations import FORMAT, Header, Operation
 from conformance.history.recorder import Clock, Recorder
 from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
+from conformance.lateness import Lateness
 from conformance.launch import Launched, accepts_connections, free_port
 from conformance.nemesis.faults import Faults
 from conformance.nemesis.process import Process
@@ -36,8 +37,6 @@ from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
-_LAG_MS = 50.0
-_TICK_S = 0.02
 _GRACE_MS = 10_000.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
@@ -237,28 +236,6 @@ async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> Asy
         yield site.environment
 
 
-@dataclass
-class _Lateness:
-    """Watches the kit's own event loop. `spells` are (end, by), in µs."""
-
-    recorder: Recorder
-    spells: list[tuple[int, float]] = field(default_factory=list)
-
-    async def watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _TICK_S
-            await asyncio.sleep(_TICK_S)
-            late_ms = (loop.time() - due) * 1000
-            if late_ms > _LAG_MS:
-                now = self.recorder.clock.now()
-                self.spells.append((now, late_ms * 1000))
-                self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
-
-    def late_us(self, since: int) -> float:
-        return sum(by for end, by in self.spells if end >= since)
-
-
 async def verify(target: Target, options: Options, progress: Progress | None = None) -> Verdict:
     """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
     watcher = progress or Silent()
@@ -291,10 +268,10 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         )
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
-        recorder = Recorder(clock, [writer, judge.feed])
+        lateness = Lateness(clock)
+        recorder = lateness.recorder = Recorder(clock, [lateness.look, writer, judge.feed])
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
-        lateness = _Lateness(recorder)
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
         faults = Faults(recorder)
         process = None
@@ -341,7 +318,7 @@ class _Play:
         self.gone: str | None = None
         self._begun = 0
 
-    async def all(self, lateness: _Lateness) -> None:
+    async def all(self, lateness: Lateness) -> None:
         first, rest = self.scenarios[:1], self.scenarios[1:]
         watchers = [asyncio.create_task(lateness.watch()), asyncio.create_task(self._ticks())]
         try:

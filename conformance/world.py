@@ -22,6 +22,7 @@ _REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
+_LAGS = 1_024
 
 
 class World:
@@ -54,6 +55,7 @@ class World:
         self.obeys_script = False
         self.streams_events = False
         self.lagged_at = -_EVER
+        self._lags: deque[tuple[int, int]] = deque(maxlen=_LAGS)
         self.faults: dict[int, ops.FaultBegan] = {}
         self._mints_users = "jwt" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
@@ -83,6 +85,12 @@ class World:
     def connections_of(self, user: str) -> list[Connection]:
         """Return the open connections of a user."""
         return [c for c in self.connections.values() if c.op.user == user and c.open]
+
+    def late_us(self, since: int) -> int:
+        """Return for how long the kit itself was late since a time (µs), so that it may have seen things later."""
+        if len(self._lags) == _LAGS and self._lags[0][0] > since:
+            return self.now - since
+        return sum(min(by, at - since) for at, by in self._lags if at > since)
 
     def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
@@ -118,12 +126,14 @@ class World:
                 connection.paused_at = op.at if op.paused else connection.paused_at
             case ops.Lagged():
                 self.lagged_at = op.at
+                self._lags.append((op.at, round(op.by_ms * 1000)))
             case ops.FaultBegan():
                 self.faults[op.fault] = op
             case ops.FaultEnded():
                 begun = self.faults.pop(op.fault, None)
                 if begun is not None and begun.user is None:
                     self.lagged_at = op.at  # how fast the target was before that is the kit's doing
+                    self._lags.append((op.at, op.at - begun.at))
             case ops.ScenarioBegan():
                 self.scenario = op.scenario
             case ops.UserJoined():

@@ -15,6 +15,7 @@ from conformance.recent import Recent
 from conformance.story import Request, Sighting, Story, Tool
 
 _TERMINAL = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+_NO_PONG = frozenset({1006, 1011})
 _CLOSES_WITH_NOTICE = frozenset({1001, 1003, 1007, 1008, 1009, 1012, 1013, 4408})
 
 
@@ -211,7 +212,10 @@ class Lifecycle(Check):
             return
         connection = self.world.connections[op.conn]
         if connection.was_paused:
-            return  # how a slow reader is told is for DLV-06
+            return  # whether a slow reader is told of it is for DLV-06 to judge
+        beat = self.world.heartbeat_s
+        if op.code in _NO_PONG and beat is not None and self.world.lagged_at >= op.at - beat * 1e6:
+            return  # the kit was late, and may have answered a ping too late
         for story in self.world.stories.values():
             mine = story.connection is connection
             if mine and story.terminal is None and story.events:
@@ -367,7 +371,7 @@ class Tools(Check):
     def _outcome(self, seen: Sighting) -> None:
         payload = seen.event.payload
         self.exercised["EVT-08"] += 1
-        result, error, status = payload.result is not UNSET, payload.error is not UNSET, payload.status
+        result, error, status = payload.result is not UNSET, payload.error is not UNSET, _status(payload)
         if status == "ok" and result and not error:
             return
         if status == "error" and error and payload.error.code and payload.error.message and not result:
@@ -392,9 +396,9 @@ class Tools(Check):
             self.exercised["EVT-13"] += 1
             if payload.tool_name != start.tool_name:
                 self._swapped(seen, tool, f"tool {start.tool_name!r} started, {payload.tool_name!r} completed")
-            elif payload.status == "ok" and payload.result is not UNSET:
+            elif _status(payload) == "ok" and payload.result is not UNSET:
                 self._another_calls_result(seen, tool)
-        failed = payload.status == "error"
+        failed = _status(payload) == "error"
         if (
             story.script is not None
             and start.tool_name == "fail"
@@ -528,6 +532,13 @@ class Tools(Check):
                     witnesses=[tool.started, *([story.terminal] if story.terminal else [])],
                     run=story,
                 )
+
+
+def _status(payload: Any) -> str | None:
+    """Return how a tool went; where that is said in a word that does not exist, which is SCH-02's, by what is there."""
+    if payload.status in ("ok", "error") or (payload.result is UNSET) == (payload.error is UNSET):
+        return payload.status  # type: ignore[no-any-return]
+    return "ok" if payload.error is UNSET else "error"
 
 
 def _args(tool: Tool) -> Any:

@@ -17,6 +17,8 @@ from conformance.story import Notice, Request, Sighting, Story
 _SAMPLES = 400
 _NEEDED = 20
 _BITS = 64.0
+_TELLING = 3
+_NONE = "\0"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -495,14 +497,23 @@ class Entropy(Unconcerned):
             version = _UUID.fullmatch(run_id)
             if version and version[1] in "135":
                 return seen, f"{run_id}: a UUID of version {version[1]}, which is not random"
-            own = seen.event.user_id
-            if own and len(own) >= 3 and own in run_id and random_bits([i.replace(own, "") for i in ids]) < _BITS:
-                return seen, f"{run_id}: made from the user id {own}"
+        for kind in ("user_id", "thread_id"):
+            made_of = [seen for run_id, seen in self._ids.items() if _other(seen, kind) in run_id]
+            rest = [run_id.replace(_other(seen, kind), "") for run_id, seen in self._ids.items()]
+            if made_of and random_bits(rest) < _BITS:
+                of = f"the {kind.replace('_', ' ')} {_other(made_of[0], kind)}"
+                return made_of[0], f"{made_of[0].event.run_id}: made from {of}"
         if len(ids) >= _NEEDED:
             bits = random_bits(ids)
             if bits < _BITS:
                 return self._ids[ids[-1]], f"at most {bits:.0f} bits vary over {len(ids)} ids, e.g. {ids[0]}, {ids[1]}"
         return None
+
+
+def _other(seen: Sighting, kind: str) -> str:
+    """Return another id of a run's, if it is long enough to tell whether the run's id is made of it."""
+    value = getattr(seen.event, kind)
+    return value if value and len(value) >= _TELLING and value != seen.event.run_id else _NONE
 
 
 def random_bits(ids: list[str]) -> float:

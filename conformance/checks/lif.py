@@ -93,7 +93,7 @@ class Stopping(Check):
         took = seen.op.at - asked.at
         bounds = self.world.bounds
         allowed = bounds.scaled_ms(bounds.stop_ms) * 1000
-        if self.world.lagged_at >= asked.at:
+        if allowed < took <= allowed + self.world.late_us(asked.at):
             return
         self.exercised["LIF-02"] += 1
         told = seen.story.script
@@ -128,11 +128,10 @@ class Stopping(Check):
             return
         self.exercised["LIF-03"] += 1
         payload = seen.event.payload
-        took = seen.op.at - request.asked.at
+        took = seen.op.at - request.asked.at - self.world.late_us(request.asked.at)
         bounds = self.world.bounds
         allowed = limit * 1e6 + bounds.scaled_ms(bounds.stop_ms) * 1000
-        in_time = took <= allowed or self.world.lagged_at >= request.asked.at
-        if seen.event.kind is Kind.FAILED and payload.code == "timeout" and in_time:
+        if seen.event.kind is Kind.FAILED and payload.code == "timeout" and took <= allowed:
             return
         code = f" with code {payload.code}" if seen.event.kind is Kind.FAILED else ""
         self.fail(

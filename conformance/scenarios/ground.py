@@ -50,7 +50,7 @@ async def after_stop(stage: Stage) -> None:
         await run.until(Kind.THINKING if "stall_ms" in script[1] else Kind.TOOL_STARTED)
         if run.run_id is not None and not run.over:
             await client.ask(Action.STOP, run_id=run.run_id)
-            await run.ended()
+            await run.stopped()
     if "witness" in stage.capabilities():  # there is nothing to await: that nothing comes is what should happen
         bounds = stage.wire.bounds
         await asyncio.sleep(bounds.scaled_ms(bounds.stop_ms + bounds.delivery_p95_ms) / 1000 + 0.5)

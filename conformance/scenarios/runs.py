@@ -1,7 +1,7 @@
 """One user's runs: how they go, fail, stop and follow each other."""
 
 from conformance.events import Kind
-from conformance.history.operations import Action, Awaited
+from conformance.history.operations import Action
 from conformance.scenarios.scenario import Skipped, Stage, echo, scenario
 from conformance.script import Script, say, tool
 
@@ -41,7 +41,7 @@ async def tool_failure(stage: Stage) -> None:
     await run.ended()
 
 
-@scenario("tools at the same time", exercises=("EVT-05", "EVT-06", "EVT-13", "IDN-09", "DLV-03"))
+@scenario("tools at the same time", exercises=("EVT-05", "EVT-06", "EVT-13", "IDN-09", "DLV-03"), background=True)
 async def parallel_tools(stage: Stage) -> None:
     """Parallel calls that end in another order than they began, one of which fails."""
     client = await stage.connect()
@@ -99,13 +99,7 @@ async def stop(stage: Stage) -> None:
         if run.run_id is None or run.over:
             continue
         await client.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
-        await client.wait(
-            lambda run=run: run.over,  # type: ignore[misc]
-            Awaited.TERMINAL,
-            run.asked.ask,
-            due_ms=stage.wire.bounds.scaled_ms(stage.wire.bounds.stop_ms),
-            purpose="stop",
-        )
+        await run.stopped()
         if not run.has(Kind.STOPPED):
             return
 

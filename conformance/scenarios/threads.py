@@ -15,14 +15,15 @@ async def two_threads(stage: Stage) -> None:
             raise Disturbed("a run has no thread")
         threads.append(run.thread_id)
     for thread in threads:
-        remember: Script = [{"think": "noting"}, tool("remember", key="k", value=stage.token()), *say("noted")]
-        await (await client.start("tool", remember, thread_id=thread)).ended()
+        token = stage.token()
+        remember: Script = [{"think": "noting"}, tool("remember", key="k", value=token), *say("noted")]
+        await (await client.start("tool", remember, thread_id=thread, token=token)).ended()
     for thread in threads:
         recall: Script = [{"think": "remembering"}, tool("recall", key="k"), {"recall": True}]
         await (await client.start("recall", recall, thread_id=thread)).ended()
 
 
-@scenario("two runs on one thread", exercises=("ISO-05",), needs=("threads",))
+@scenario("two runs on one thread", exercises=("ISO-05",), needs=("threads",), background=True)
 async def one_thread_twice(stage: Stage) -> None:
     """Ask twice without waiting: the runs must not mix, whether both run, one waits or one is refused."""
     client = await stage.connect()

@@ -193,6 +193,24 @@ def test_a_run_whose_end_only_the_named_user_sees() -> History:
     return history
 
 
+@bad(
+    "ISO-03",
+    "ISO-01",
+    "ISO-02",
+    message="an event of user-alice's run on a connection of user-bobby",
+    expected="only runs of user-bobby",
+    actual="started of run *",
+    witnesses=("asked", "agent_started"),
+)
+def test_the_user_in_the_payload_gets_what_everybody_gets() -> History:
+    """The asker got the events, too: they do not go to Bob since Bob was named."""
+    history = History()
+    bobs = history.connect(BOB)
+    run = history.connect(ALICE).start(impersonates=BOB)
+    run.whole(on=[run.socket, bobs])
+    return history
+
+
 @undecided("ACC-03", reason="nothing was seen")
 def test_nobody_impersonates() -> History:
     history = History()
@@ -263,6 +281,23 @@ def test_a_stranger_stops_a_run() -> History:
     history, run, bobs, _ = strangers()
     bobs.asks(Action.STOP, run_id=run.run_id, owner=ALICE)
     run.stopped()
+    return history
+
+
+@bad(
+    "ISO-03",
+    "ISO-01",
+    "ISO-02",
+    message="an event of user-alice's run on a connection of user-bobby",
+    expected="only runs of user-bobby",
+    actual="completed of run *",
+    witnesses=("asked", "agent_completed"),
+)
+def test_a_stranger_is_refused_and_gets_what_everybody_gets() -> History:
+    history, run, bobs, _ = strangers(Action.RESUME)
+    bobs.asks(Action.RESUME, run_id=run.run_id, owner=ALICE)
+    bobs.error("not_found", f"No run {run.run_id}.")
+    run.completed(on=[run.socket, bobs])
     return history
 
 

@@ -263,7 +263,6 @@ def back_again() -> tuple[History, Run, Socket]:
 
 @bad(
     "DLV-05",
-    "ORD-01",
     message="a replay leaves out events, or brings them out of order",
     expected="seq 3 next",
     actual="seq 4; 3 to 3 not yet delivered",
@@ -379,7 +378,6 @@ def test_a_slow_reader_is_told_so() -> History:
 
 @bad(
     "DLV-06",
-    "ORD-01",
     "DLV-01",
     message="a slow reader misses events and is not told",
     expected="every event, or a close with a code that says so (4408)",

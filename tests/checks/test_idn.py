@@ -330,6 +330,43 @@ def test_run_ids_made_of_the_user_and_the_time() -> History:
     "IDN-05",
     message="run ids can be guessed",
     expected="at least 64 random bits, such as a version 4 UUID",
+    actual="*: made from the user id *",
+    witnesses=("agent_started", "agent_started", "agent_started"),
+)
+def test_run_ids_made_of_many_users_and_the_time() -> History:
+    """That users' ids are random makes none of it random."""
+    history = History()
+    for place in range(25):
+        socket = history.connect(f"user-{history.id()}")
+        run = socket.request()
+        run.run_id = f"{socket.user}-{1_767_225_600_000 + place * 37}"
+        run.accepted()
+        run.whole()
+    return history
+
+
+@bad(
+    "IDN-05",
+    message="run ids can be guessed",
+    expected="at least 64 random bits, such as a version 4 UUID",
+    actual="*: made from the thread id *",
+    witnesses=("agent_started", "agent_started", "agent_started"),
+)
+def test_run_ids_made_of_the_thread() -> History:
+    history = History()
+    socket = history.connect()
+    for place in range(3):
+        run = socket.request()
+        run.run_id = f"{run.thread_id}:{place}"
+        run.accepted()
+        run.whole()
+    return history
+
+
+@bad(
+    "IDN-05",
+    message="run ids can be guessed",
+    expected="at least 64 random bits, such as a version 4 UUID",
     actual="*: a UUID of version 5, which is not random",
     witnesses=("agent_started", "agent_started", "agent_started"),
 )
