@@ -24,7 +24,7 @@ async def busy_talk(stage: Stage) -> None:
                 {"think": f"{token} at work"},
                 *say(f"Let me see, {token}. "),
                 *(echo(f"{number} {token}") for number in range(2)),
-                {"parallel": [tool("sleep", ms=300, text=f"slow {token}"), *(echo(f"same {token}") for _ in range(2))]},
+                {"parallel": [tool("sleep", ms=500, text=f"slow {token}"), *(echo(f"same {token}") for _ in range(2))]},
                 *say(f"For {token}: ", stage.words(30)),
             ]
             run = await client.start("tool", script, token=token)
