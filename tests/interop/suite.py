@@ -123,7 +123,7 @@ def compared(agent: Agent, verdict: Verdict) -> Comparison:
 
 def tell(agent: Agent, verdict: Verdict, comparison: Comparison) -> None:
     """Print what an agent breaks, and where its baseline is wrong."""
-    versions = ", ".join(f"{name} {version}" for name, version in agent.tested.items())
+    versions = ", ".join(f"{name} {version}" for name, version in agent.tested.items()) or "the kit's environment"
     print(f"{agent.name}: {versions} (round {verdict.seed}, {(verdict.duration_ms or 0) / 1000:.0f} s)")
     broken = sorted({entry.requirement for entry in comparison.seen})
     print(f"  {verdict.summary.passed} hold; known violations: {', '.join(broken) or 'none'}")
