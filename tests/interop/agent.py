@@ -12,6 +12,7 @@ from pathlib import Path
 from conformance.errors import ConformanceError, UsageError
 
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>\S+)")
+_SHARED = re.compile(r"^-r (?P<pins>\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,22 @@ class Agent:
         return self.folder / "baseline.toml"
 
     @property
-    def pins(self) -> Path:
-        """What its environment is made from: who shares the file shares it. Without, the kit's own serves."""
-        return (self.folder / "requirements.txt").resolve()
+    def pins(self) -> Path | None:
+        """What its environment is made from: its own pins, or those of the agent that it shares one with (`-r`).
+
+        None where it has no pins: then the kit's own environment serves.
+        """
+        own = self.folder / "requirements.txt"
+        if not own.exists():
+            return None
+        shared = _SHARED.search(own.read_text())
+        return (self.folder / shared["pins"]).resolve() if shared else own.resolve()
 
     @property
     def tested(self) -> dict[str, str]:
         """The distributions that are tested, and their versions: the first paragraph of its pins."""
-        if not self.pins.exists():
-            return {}
-        first = self.pins.read_text().partition("\n\n")[0]
+        own = self.folder / "requirements.txt"
+        first = own.read_text().partition("\n\n")[0] if own.exists() else ""
         return {found["name"]: found["version"] for found in _PIN.finditer(first)}
 
 
@@ -61,7 +68,7 @@ def agents(home: Path, names: tuple[str, ...]) -> list[Agent]:
 def install(chosen: Iterable[Agent], *, jobs: int) -> None:
     """Make the virtual environments that are missing or not of exactly the pins: the one thing that needs a network."""
     with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(_make, sorted({agent.pins for agent in chosen if agent.pins.exists()})))
+        list(pool.map(_make, sorted({pins for agent in chosen if (pins := agent.pins) is not None})))
 
 
 def _make(pins: Path) -> None:

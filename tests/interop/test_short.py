@@ -42,7 +42,9 @@ def test_an_agent_is_driven_and_its_baseline_must_be_true(
     assert "own: the kit's environment (round 1, " in capsys.readouterr().out
     assert not suite.report.exists()
     assert main(["--again"], suite) == 0
-    assert "| EVT-07 MUST | No run ends while one of its tools is still open. | **violated** |" in suite.report.read_text()
+    assert (
+        "| EVT-07 MUST | No run ends while one of its tools is still open. | **violated** |" in suite.report.read_text()
+    )
 
     (folder / "baseline.toml").write_text(PAIRS + OPEN + ORDER)
     assert main(["--again"], suite) == 1
