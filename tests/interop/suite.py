@@ -25,6 +25,8 @@ from tests.interop.agent import Agent, agents, install
 from tests.interop.report import Judged, in_one_line, render
 
 USERS = 40
+# Percentiles of time tell of the machine, where 40 users ask an agent at once and the kit runs beside it.
+NOT_JUDGED = ("DLV-02", "DLV-09")
 SECRET = "INTEROP_SECRET"
 
 
@@ -89,11 +91,12 @@ class Suite:
 def _drive(agent: Agent, out: Path, plan: Plan) -> list[Verdict]:
     """Drive an agent, in a process of its own."""
     shutil.rmtree(out / agent.name, ignore_errors=True)
+    judged = tuple(requirement.id for requirement in load_catalogue() if requirement.id not in NOT_JUDGED)
     verdicts = []
     for seed in range(1, plan.rounds + 1):
         folder = out / agent.name / f"round-{seed}"
         folder.mkdir(parents=True)
-        options = Options(out=folder, users=USERS, seed=seed, only=plan.only)
+        options = Options(out=folder, users=USERS, seed=seed, only=plan.only or judged)
         verdict = asyncio.run(verify(load_target(agent.target), options))
         (folder / "verdict.json").write_bytes(verdict.to_json())
         verdicts.append(verdict)
