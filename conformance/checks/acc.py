@@ -32,6 +32,7 @@ class Entry(Unconcerned):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._short: str | None = None
+        self._told: set[int] = set()
 
     @on(ops.Refused)
     def refused(self, op: ops.Refused) -> None:
@@ -83,18 +84,27 @@ class Entry(Unconcerned):
     def frame(self, op: ops.Received) -> None:
         """A frame for somebody who may not have any: without good credentials, or from a foreign origin."""
         connection = self.world.connections[op.conn]
-        shown = connection.op.credentials
-        if connection.received == 1 and connection.op.origin is not None and shown is Credentials.VALID:
+        shown, foreign = connection.op.credentials, connection.op.origin is not None
+        if not _lasts(connection) or op.conn in self._told or (shown in _MAY_ENTER and not foreign):
+            return
+        let_in = self.world.dialect.lets_in(op.raw)
+        if let_in is None:
+            return
+        self._told.add(op.conn)
+        if foreign and shown is Credentials.VALID:
             self.exercised["ACC-07"] += 1
-            self.fail(
-                "ACC-07",
-                "a browser from a foreign origin is let in",
-                expected="the upgrade refused (403), or a close before any frame",
-                actual=f"a frame, connected with Origin: {connection.op.origin}",
-                witnesses=[Here(connection.line, connection.op), self.here(op)],
-            )
-        if shown not in _MAY_ENTER and connection.received == 1 and _lasts(connection):
-            self._entered(connection, "a frame", self.here(op), self._decides(shown))
+            if let_in:
+                self.fail(
+                    "ACC-07",
+                    "a browser from a foreign origin is let in",
+                    expected="the upgrade refused (403), or a close before any frame",
+                    actual=f"a frame, connected with Origin: {connection.op.origin}",
+                    witnesses=[Here(connection.line, connection.op), self.here(op)],
+                )
+        if shown not in _MAY_ENTER:
+            requirement = self._decides(shown)
+            if let_in:
+                self._entered(connection, "a frame", self.here(op), requirement)
 
     @on(ops.Closed)
     def closed(self, op: ops.Closed) -> None:
@@ -103,9 +113,9 @@ class Entry(Unconcerned):
         shown = connection.op.credentials
         if op.by is not ClosedBy.TARGET or connection.connected is None or not _lasts(connection):
             return
-        if connection.op.origin is not None and shown is Credentials.VALID and not connection.received:
+        if connection.op.origin is not None and shown is Credentials.VALID and op.conn not in self._told:
             self.exercised["ACC-07"] += 1
-        if shown not in _MAY_ENTER and not connection.received:
+        if shown not in _MAY_ENTER and op.conn not in self._told:
             requirement = self._decides(shown)
             if op.code != 1008:
                 self._entered(connection, f"close code {op.code}", self.here(op), requirement)
@@ -118,7 +128,8 @@ class Entry(Unconcerned):
         connection = self.world.connections.get(op.conn)
         if connection is None or op.late:
             return
-        if op.awaited is Awaited.REFUSAL and connection.op.credentials not in _MAY_ENTER and not connection.received:
+        bad = connection.op.credentials not in _MAY_ENTER
+        if op.awaited is Awaited.REFUSAL and bad and op.conn not in self._told:
             requirement = self._decides(connection.op.credentials)
             self._entered(connection, f"connected for {op.waited_ms:,} ms, not closed", self.here(op), requirement)
         expires = connection.op.expires_at

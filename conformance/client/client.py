@@ -60,9 +60,9 @@ class Client:
         return self._socket.closed if self._socket is not None else self._left
 
     @property
-    def received(self) -> int:
-        """How many frames have come."""
-        return self._socket.received if self._socket is not None else 0
+    def let_in(self) -> bool | None:
+        """Whether the target let it in, once a frame has said so."""
+        return self._socket.let_in if self._socket is not None else None
 
     @property
     def pings(self) -> int:

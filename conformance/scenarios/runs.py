@@ -3,7 +3,7 @@
 from conformance.events import Kind
 from conformance.history.operations import Action
 from conformance.scenarios.scenario import Skipped, Stage, echo, scenario
-from conformance.script import Script, say, tool
+from conformance.script import Script, Step, say, tool
 
 
 @scenario("one user, one agent, two tools", exercises=("EVT", "SCH", "IDN", "ORD", "DLV-02", "DLV-03"), first=True)
@@ -62,8 +62,11 @@ async def parallel_tools(stage: Stage) -> None:
 async def model_failure(stage: Stage) -> None:
     """The model fails at once, after a tool, and while it speaks."""
     client = await stage.connect()
-    for before in ([], [echo("before the end")], say("half a sentence and then ")):
-        script: Script = [{"think": "not long now"}, *before, {"fail": "the model is overloaded"}]
+    at_once: Step = {"fail": "the model is overloaded"}
+    speaking = {**at_once, "when": "mid_stream"} if "witness" in stage.capabilities() else at_once
+    parts: list[Script] = [[at_once], [echo("before the end"), at_once], [*say("half a sentence and then "), speaking]]
+    for part in parts:
+        script: Script = [{"think": "not long now"}, *part]
         run = await client.start("model_failure", script)
         await run.ended()
         if client.closed is not None:

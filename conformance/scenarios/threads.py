@@ -25,7 +25,10 @@ async def two_threads(stage: Stage) -> None:
 
 @scenario("two runs on one thread", exercises=("ISO-05",), needs=("threads",), background=True)
 async def one_thread_twice(stage: Stage) -> None:
-    """Ask twice without waiting: the runs must not mix, whether both run, one waits or one is refused."""
+    """Ask again while a run is under way: the runs must not mix, whether all run, some wait or some are refused.
+
+    Over HTTP nothing keeps two requests in order but that the first is being answered when the second is sent.
+    """
     client = await stage.connect()
     first = await stage.chat(client)
     runs = []
@@ -36,6 +39,9 @@ async def one_thread_twice(stage: Stage) -> None:
             tool("sleep", ms=200, text=f"slept {token}"),
             *say(f"done with {token} ", stage.words(12)),
         ]
-        runs.append(await client.start("tool", script, thread_id=first.thread_id, label="queued", token=token))
+        run = await client.start("tool", script, thread_id=first.thread_id, label="queued", token=token)
+        runs.append(run)
+        if stage.over_http:
+            await run.answered()
     for run in runs:
         await run.ended(due_ms=600)

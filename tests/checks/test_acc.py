@@ -26,6 +26,32 @@ def test_bad_credentials_are_closed_with_1008() -> History:
     return history
 
 
+def socket_io(answer: str) -> History:
+    """Nobody known connects by socket.io, which opens the transport before it looks at credentials."""
+    history = History(dialect="chainlit")
+    socket = history.connecting(credentials=Credentials.NONE)
+    socket.connected()
+    socket.receives('0{"sid":"a","upgrades":[],"pingTimeout":20000,"pingInterval":25000}')
+    socket.receives(answer)
+    return history
+
+
+@good("ACC-01")
+def test_no_credentials_and_a_transport_that_is_opened_before_the_refusal() -> History:
+    return socket_io('44{"message":"authentication failed"}')
+
+
+@bad(
+    "ACC-01",
+    message="a client with none credentials is not refused as it must be",
+    expected="HTTP 401, or close 1008 before any other frame",
+    actual="a frame",
+    witnesses=("connecting", "frame"),
+)
+def test_no_credentials_and_the_namespace_that_was_asked_for() -> History:
+    return socket_io('40{"sid":"b"}')
+
+
 @bad(
     "ACC-01",
     message="a client without credentials is not refused as it must be",
