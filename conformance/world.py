@@ -22,6 +22,7 @@ _REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
+_NO_PONG = frozenset({1006, 1011})
 
 
 class World:
@@ -82,6 +83,12 @@ class World:
     def connections_of(self, user: str) -> list[Connection]:
         """Return the open connections of a user."""
         return [c for c in self.connections.values() if c.op.user == user and c.open]
+
+    def taken_for_dead(self, connection: Connection, op: ops.Closed) -> bool:
+        """Tell whether a connection broke that the kit had not read for a heartbeat or longer: it answered no ping."""
+        beat = self.heartbeat_s
+        broke = connection.was_paused and op.code in _NO_PONG
+        return broke and beat is not None and op.at - connection.paused_at >= beat * 1e6
 
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
