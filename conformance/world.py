@@ -247,7 +247,7 @@ class World:
     def _refused(self, connection: Connection, event: Refusal) -> Request | None:
         waiting = connection.unanswered
         named = [r for r in waiting if event.request_id is not None and r.asked.request_id == event.request_id]
-        request = next(iter(named or waiting), None)
+        request = next(iter(named or [r for r in waiting if r.may_be_refused] or waiting), None)
         if request is not None:
             request.refusal = event
             request.refused_line = self.line
