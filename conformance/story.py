@@ -36,7 +36,7 @@ class Request(msgspec.Struct, eq=False):
 
     @property
     def may_be_refused(self) -> bool:
-        """Whether an error is as good an answer as any: to all but a stop, a resume or a ping of what is the asker's."""
+        """Whether an error is a usual answer: to all but a ping, and a stop or resume of what is the asker's."""
         return self.asked.owner is not None or self.asked.action not in (Action.STOP, Action.RESUME, Action.PING)
 
     @property

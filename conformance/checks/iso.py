@@ -7,7 +7,7 @@ from typing import Any
 from conformance import canary, script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
 from conformance.dialects.fields import shorten
-from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
+from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, RunEvent, Unknown
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
@@ -430,13 +430,17 @@ def _novel(seen: Sighting) -> bytes:
     The text of a streamed answer is searched as a whole, with its neighbours', at the run's end.
     """
     event, first = seen.event, seen.story.first
-    if first is None or not event.exact or event.agent_name != first.event.agent_name:
+    if first is None or not event.exact or _named(event) != _named(first.event):
         return seen.op.raw
     if event.kind is Kind.TEXT:
         return b""
     raw = seen.op.raw
     start = raw.find(b'"payload"')
     return raw[start:] if start > 0 else raw
+
+
+def _named(event: RunEvent) -> tuple[str | None, ...]:
+    return event.agent_name, event.thread_id, event.user_id, event.traceparent
 
 
 class Bystanders(Check):

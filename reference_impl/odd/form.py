@@ -1,23 +1,26 @@
 """Odd forms: what an event or a frame may look like and seldom does."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
 
+from reference_impl.agui import AguiRoute
+from reference_impl.agui_events import AguiTeller
 from reference_impl.connection import Connection
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.rewriting import rewritten
 from reference_impl.messages import ClientMessage, encode_answer
 from reference_impl.odd.odd import odd
+from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
 
 BABEL = (
     "\0\b \u202eright to left\u202c e\u0301 \u2028\u2029\u0085 \ufeff\ufffd\uffff \U0001f469\u200d\U0001f680 \U0010ffff"
 )
 """A control character, bidirectional and combining ones, line breaks that JSON leaves alone, non-characters, emoji."""
-LONE = "half a pair: "
+HIGH, LOW = "one half of a pair", "the other half"
 PADDING = "lorem ipsum dolor sit amet " * 4_000
 
 
@@ -81,23 +84,40 @@ class EveryScript(UserEventEmitter):
         return rewritten(_with_payload(super().encode(type, payload), **texts, **keys), agent_name=f"agent {BABEL}")
 
 
+class _HalvesOnSocket(Connection):
+    """Writes halves of pairs as their escapes."""
+
+    def offer(self, text: str) -> None:
+        """Queue one frame."""
+        super().offer(_halved(text))
+
+
+class _HalvesOverHttp(AguiRoute):
+    """Writes halves of pairs as their escapes."""
+
+    async def tell(self, run: StoredRun, teller: AguiTeller) -> AsyncIterator[str]:
+        """The run's events as server-sent events."""
+        async for told in super().tell(run, teller):
+            yield _halved(told)
+
+
+def _halved(text: str) -> str:
+    return text.replace(HIGH, "\\uD83D").replace(LOW, "\\ude80")
+
+
 @odd(
     "lone-surrogates",
     "Thoughts hold the escape of half a surrogate pair, as a text that was cut by UTF-16 units does.",
     legal="RFC 8259, section 8.2: the grammar allows them; UTF-8 on the wire they are not.",
+    with_parts=(_HalvesOnSocket, _HalvesOverHttp),
 )
 class LoneSurrogates(UserEventEmitter):
-    """Cuts its emoji in two."""
+    """Has its emoji cut in two."""
 
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event; a thought with the two halves of an emoji apart."""
-        event = super().encode(type, payload)
-        if type is not EventType.AGENT_THINKING:
-            return event
-        event = _with_payload(event, thought=f"{LONE}{payload['thought']} {LONE}")
-        first, second, third = event.text.split(LONE)
-        text = f"{first}\\uD83D{second}\\ude80{third}"
-        return msgspec.structs.replace(event, text=text)
+        halves = {"thought": f"{HIGH}{payload['thought']} {LOW}"} if type is EventType.AGENT_THINKING else {}
+        return _with_payload(super().encode(type, payload), **halves)
 
 
 @odd(

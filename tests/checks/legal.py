@@ -158,7 +158,7 @@ class Town:
             if "think" in step:
                 self.tell(customer, told, "thinking", step["think"], step=2)
             elif "say" in step:
-                half = self.random.randrange(len(step["say"]) + 1)
+                half = self.random.randrange(1, max(2, len(step["say"])))
                 for piece in (step["say"][:half], step["say"][half:]):
                     self.tell(customer, told, "chunk", piece)
                     yield
@@ -192,6 +192,7 @@ class Town:
             fail,
             {"parallel": [echo, fail, echo]},
             {"say": f"so {canary}. "},
+            {"say": ""},
         ]
         chosen = [random.choice(steps) for _ in range(random.randrange(4))]
         last = {"fail": "the model is down"} if random.random() < 0.2 else {"say": f"It is done: {canary} \U0001f680"}
@@ -237,6 +238,17 @@ class Town:
             line.put("", lambda: line.socket.error("rate_limited", "Too many runs.", request_id=request_id))
             return
         told = Told(run, script)
+        customer.runs.append(told)
+        self.answer(line, told)
+        self.actors.append(self.agent(customer, told))
+
+    def plain(self, customer: Customer) -> Actor:
+        """Connect, ask for one run that thinks, calls three tools and answers in two pieces or more, and stay."""
+        yield from self.connect(customer)
+        yield
+        canary = self.history.canary()
+        line = customer.lines[0]
+        told = Told(line.socket.request(plain_script(canary), canary=canary), plain_script(canary))
         customer.runs.append(told)
         self.answer(line, told)
         self.actors.append(self.agent(customer, told))
@@ -335,11 +347,33 @@ class Town:
                 line.socket.gave_up(Awaited.TERMINAL, waited_for, waited_ms=20, late=True)
 
 
+def plain_script(canary: str) -> Script:
+    """What a plain run does."""
+    echo: dict[str, Any] = {"tool": "echo", "args": {"text": canary}}
+    fail: dict[str, Any] = {"tool": "fail", "args": {"message": "it broke"}}
+    return [echo, {"parallel": [echo, fail]}, {"say": f"Half of {canary} "}, {"say": "and the other half."}]
+
+
 def legal_history(random: Random, **header: Any) -> History:
     """Return what one to three users see."""
+    town = _town(random, **header)
+    return town.live()
+
+
+def legal_history_of(random: Random, *names: str) -> tuple[History, list[Run]]:
+    """Return the same where these users are there, too: each asks for one plain run and never leaves."""
+    town = _town(random)
+    plain = [Customer(name) for name in names]
+    for customer in plain:
+        town.customers.append(customer)
+        town.actors.append(town.plain(customer))
+    return town.live(), [customer.runs[0].run for customer in plain]
+
+
+def _town(random: Random, **header: Any) -> Town:
     town = Town(random, **header)
     for name in (ALICE, BOB, CAROL)[: random.randrange(1, 4)]:
         customer = Customer(name)
         town.customers.append(customer)
         town.actors.append(town.client(customer, random.randrange(1, 12)))
-    return town.live()
+    return town
