@@ -1,6 +1,7 @@
 """The runner: starts the target, plays the scenarios, records the history and has it judged while it grows."""
 
 import asyncio
+import math
 import secrets
 import shlex
 import sys
@@ -233,23 +234,31 @@ async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> Asy
 
 @dataclass
 class _Lateness:
-    """Watches the kit's own event loop. `spells` are (end, by), in µs."""
+    """Watches the kit's own event loop. `spells` are (end, by), in µs; `due` is when it should be here again, in s."""
 
     recorder: Recorder
     spells: list[tuple[int, float]] = field(default_factory=list)
+    due: float = math.inf
 
     async def watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + _TICK_S
+            self.due = loop.time() + _TICK_S
             await asyncio.sleep(_TICK_S)
-            late_ms = (loop.time() - due) * 1000
-            if late_ms > _LAG_MS:
-                now = self.recorder.clock.now()
-                self.spells.append((now, late_ms * 1000))
-                self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
+            self.notice()
+
+    def notice(self) -> None:
+        """Record how late the loop is, if it is: also before a frame that may have come long before it was read."""
+        now_s = asyncio.get_running_loop().time()
+        late_ms = (now_s - self.due) * 1000
+        if late_ms > _LAG_MS:
+            self.due = now_s
+            now = self.recorder.clock.now()
+            self.spells.append((now, late_ms * 1000))
+            self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
 
     def late_us(self, since: int) -> float:
+        self.notice()
         return sum(by for end, by in self.spells if end >= since)
 
 
@@ -290,6 +299,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
         lateness = _Lateness(recorder)
+        recorder.before_frames = lateness.notice
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
         play = _Play(wire, judge, options, scenarios, watcher, writer)
         await play.all(lateness)

@@ -290,7 +290,7 @@ class Town:
         socket, run = line.socket, told.run
         if not told.accepted:
             asked = run.asked
-            again = {"request_id": asked.request_id, "canary": asked.canary, "script": asked.script}
+            again: dict[str, Any] = {"request_id": asked.request_id, "canary": asked.canary, "script": asked.script}
             socket.asks(asked.action, thread_id=asked.thread_id, **again)
             self.answer(line, told, duplicate=True)
             while not told.accepted:
