@@ -79,8 +79,10 @@ class Silent:
         """Do nothing."""
 
 
-def reference(*, fault: str | None = None, dialect: str = "five-events", witness: bool = False) -> Target:
-    """Return the reference engine as a target, or one of its faulty variants.
+def reference(
+    *, fault: str | None = None, odd: str | None = None, dialect: str = "five-events", witness: bool = False
+) -> Target:
+    """Return the reference engine as a target, or one of its faulty variants, or one of its odd ones.
 
     It speaks five-events and ag-ui, and whatever mapping describes one of them. With `witness` it uses the witness'
     model and tools.
@@ -89,9 +91,11 @@ def reference(*, fault: str | None = None, dialect: str = "five-events", witness
     words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S), "--journal", "{data}/journal.sqlite"]
     words += ["--model", "openai", "--tools", "http"] if witness else []
     words += ["--fault", fault] if fault else []
+    words += ["--odd", odd] if odd else []
+    variant = f" with fault {fault}" if fault else f" with oddity {odd}" if odd else ""
     return Target(
         target=TargetTable(
-            name="reference engine" if fault is None else f"reference engine with fault {fault}",
+            name=f"reference engine{variant}",
             url=_reference_url(dialect),
             command=shlex.join(words),
             health="http://127.0.0.1:{port}/ready",

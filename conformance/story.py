@@ -35,6 +35,11 @@ class Request(msgspec.Struct, eq=False):
         return self.asked.action in (Action.START, Action.CONTINUE)
 
     @property
+    def may_be_refused(self) -> bool:
+        """Whether an error is a usual answer: to all but a ping, and a stop or resume of what is the asker's."""
+        return self.asked.owner is not None or self.asked.action not in (Action.STOP, Action.RESUME, Action.PING)
+
+    @property
     def answered(self) -> bool:
         """Whether it was taken on or refused."""
         return self.accepted is not None or self.refusal is not None

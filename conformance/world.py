@@ -23,6 +23,7 @@ _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
 _LAGS = 1_024
+_NO_PONG = frozenset({1006, 1011})
 
 
 class World:
@@ -95,6 +96,14 @@ class World:
     def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
         return [fault for fault in self.faults.values() if fault.user == user]
+
+    def taken_for_dead(self, connection: Connection, op: ops.Closed) -> bool:
+        """Tell whether a connection broke that the kit may have left without a pong: it was late, or did not read."""
+        if self.heartbeat_s is None or op.code not in _NO_PONG:
+            return False
+        beat = self.heartbeat_s * 1e6
+        unread = connection.was_paused and op.at - connection.paused_at >= beat
+        return unread or self.lagged_at >= op.at - beat
 
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
@@ -261,7 +270,7 @@ class World:
     def _refused(self, connection: Connection, event: Refusal) -> Request | None:
         waiting = connection.unanswered
         named = [r for r in waiting if event.request_id is not None and r.asked.request_id == event.request_id]
-        request = next(iter(named or waiting), None)
+        request = next(iter(named or [r for r in waiting if r.may_be_refused] or waiting), None)
         if request is not None:
             request.refusal = event
             request.refused_line = self.line

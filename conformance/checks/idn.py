@@ -10,7 +10,7 @@ from conformance.dialects.fields import describe
 from conformance.events import Accepted, Flaw, Kind, Ready
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Credentials
-from conformance.identity import is_placeholder
+from conformance.identity import is_no_id, is_placeholder
 from conformance.recent import Recent, RecentSet
 from conformance.story import Notice, Request, Sighting, Story
 
@@ -67,7 +67,8 @@ class Presence(Check):
         chosen = self._chosen(seen)
         for name in ("run_id", "thread_id", "user_id", "event_id"):
             value = getattr(event, name)
-            if value and is_placeholder(value) and value not in chosen:
+            stands_in = is_no_id if name == "event_id" else is_placeholder
+            if value and stands_in(value) and value not in chosen:
                 self._placeholder(seen, name, value)
         self._owner(seen)
         self._kinds(seen)
@@ -170,7 +171,7 @@ class Presence(Check):
     def tool(self, seen: Sighting) -> None:
         """A tool call's id is an id, too."""
         call_id = seen.event.payload.tool_call_id
-        if call_id and is_placeholder(call_id):
+        if call_id and is_no_id(call_id):
             self._placeholder(seen, "tool_call_id", call_id)
 
     def screen(self, told: Stretch) -> bool:
@@ -200,7 +201,8 @@ class Presence(Check):
             return  # who that is nobody can know: ACC-01
         for name in ("connection_id", "user_id"):
             value = getattr(ready, name)
-            if value and is_placeholder(value) and value != notice.connection.user:
+            stands_in = is_no_id if name == "connection_id" else is_placeholder
+            if value and stands_in(value) and value != notice.connection.user:
                 self.fail(
                     "IDN-02",
                     f"{name} is a placeholder",
