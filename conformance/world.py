@@ -55,6 +55,7 @@ class World:
         self.streams_events = False
         self.lagged_at = -_EVER
         self._mints_users = "jwt" in header.granted
+        self._anonymous = "anonymous" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
@@ -88,6 +89,10 @@ class World:
         if user is None:
             return None
         return user if self._mints_users else self.identities.get(user)
+
+    def identity_on(self, connection: Connection) -> str | None:
+        """Return the user id that a connection's credentials stand for; None where it has none, or it is not known."""
+        return None if self._anonymous else self.identity_of(connection.op.user)
 
     # -- operations of the kit --------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from conformance.recent import Recent
 from conformance.story import Request, Sighting, Story, Tool
 
 _TERMINAL = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+_ABNORMAL = 1006
 _CLOSES_WITH_NOTICE = frozenset({1001, 1003, 1007, 1008, 1009, 1012, 1013, 4408})
 
 
@@ -210,8 +211,8 @@ class Lifecycle(Check):
         if op.by is ClosedBy.KIT or op.code in _CLOSES_WITH_NOTICE:
             return
         connection = self.world.connections[op.conn]
-        if op.by is ClosedBy.NETWORK and connection.was_paused:
-            return  # a slow reader is told by a body that breaks off
+        if connection.was_paused and (op.by is ClosedBy.NETWORK or op.code == _ABNORMAL):
+            return  # what a slow reader must be told is DLV-06's; a body that breaks off tells it
         for story in self.world.stories.values():
             mine = story.connection is connection
             if mine and story.terminal is None and story.events:
