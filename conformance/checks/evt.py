@@ -10,12 +10,11 @@ from conformance.dialects.fields import describe, shorten
 from conformance.events import Kind, ToolCompletedElsewhere
 from conformance.express.stretch import Call, Stretch
 from conformance.history import operations as ops
-from conformance.history.operations import Awaited, ClosedBy
+from conformance.history.operations import TAKEN_FOR_DEAD, Awaited, ClosedBy
 from conformance.recent import Recent
 from conformance.story import Request, Sighting, Story, Tool
 
 _TERMINAL = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
-_ABNORMAL = 1006
 _CLOSES_WITH_NOTICE = frozenset({1001, 1003, 1007, 1008, 1009, 1012, 1013, 4408})
 
 
@@ -211,7 +210,7 @@ class Lifecycle(Check):
         if op.by is ClosedBy.KIT or op.code in _CLOSES_WITH_NOTICE:
             return
         connection = self.world.connections[op.conn]
-        if connection.was_paused and (op.by is ClosedBy.NETWORK or op.code == _ABNORMAL):
+        if connection.was_paused and (op.by is ClosedBy.NETWORK or op.code in TAKEN_FOR_DEAD):
             return  # what a slow reader must be told is DLV-06's; a body that breaks off tells it
         for story in self.world.stories.values():
             mine = story.connection is connection

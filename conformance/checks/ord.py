@@ -3,10 +3,9 @@
 from conformance.checks.check import EVERY_EVENT, Unconcerned, on, on_odd
 from conformance.events import Kind
 from conformance.history import operations as ops
-from conformance.history.operations import Action, Awaited, ClosedBy
+from conformance.history.operations import TAKEN_FOR_DEAD, Action, Awaited, ClosedBy
 from conformance.story import Connection, Sighting, Story, Stream
 
-_ABNORMAL = 1006
 _SLOW_CONSUMER = frozenset({1008, 1013, 4408})
 
 
@@ -227,7 +226,7 @@ class Replays(Unconcerned):
             self.exercised["DLV-06"] += 1
             return  # the body is whole
         beat = self.world.heartbeat_s
-        if op.code == _ABNORMAL and beat is not None and op.at - connection.paused_at >= beat * 1e6:
+        if op.code in TAKEN_FOR_DEAD and beat is not None and op.at - connection.paused_at >= beat * 1e6:
             return  # it read no ping for a heartbeat or longer: taken for dead, not for slow
         self.exercised["DLV-06"] += 1
         if op.code not in _SLOW_CONSUMER:

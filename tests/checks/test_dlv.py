@@ -398,9 +398,8 @@ def test_a_slow_reader_is_cut_off() -> History:
     return history
 
 
-@undecided("DLV-06", "EVT-02", reason="nothing was seen")
-def test_a_reader_that_is_taken_for_dead() -> History:
-    """It answered no ping for a heartbeat: the run goes on without it, and no close frame can reach it."""
+def dead(code: int) -> History:
+    """A reader that answers no ping for a heartbeat: the run goes on without it, and no close frame may reach it."""
     history = History()
     socket = history.connecting()
     socket.connected()
@@ -408,8 +407,19 @@ def test_a_reader_that_is_taken_for_dead() -> History:
     socket.start().started()
     socket.reads(paused=True)
     history.after(1500)
-    socket.closed(ClosedBy.TARGET, 1006)
+    socket.closed(ClosedBy.TARGET, code)
     return history
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_taken_for_dead() -> History:
+    return dead(1006)
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_told_that_it_is_taken_for_dead() -> History:
+    """The WebSocket libraries of Python close with 1011, "keepalive ping timeout"."""
+    return dead(1011)
 
 
 @bad(
