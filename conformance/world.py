@@ -23,7 +23,6 @@ _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
 _LAGS = 1_024
-_NO_PONG = frozenset({1006, 1011})
 
 
 class World:
@@ -59,6 +58,7 @@ class World:
         self._lags: deque[tuple[int, int]] = deque(maxlen=_LAGS)
         self.faults: dict[int, ops.FaultBegan] = {}
         self._mints_users = "jwt" in header.granted
+        self._anonymous = "anonymous" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
@@ -99,7 +99,7 @@ class World:
 
     def taken_for_dead(self, connection: Connection, op: ops.Closed) -> bool:
         """Tell whether a connection broke that the kit may have left without a pong: it was late, or did not read."""
-        if self.heartbeat_s is None or op.code not in _NO_PONG:
+        if self.heartbeat_s is None or op.code not in ops.TAKEN_FOR_DEAD:
             return False
         beat = self.heartbeat_s * 1e6
         unread = connection.was_paused and op.at - connection.paused_at >= beat
@@ -110,6 +110,10 @@ class World:
         if user is None:
             return None
         return user if self._mints_users else self.identities.get(user)
+
+    def identity_on(self, connection: Connection) -> str | None:
+        """Return the user id that a connection's credentials stand for; None where it has none, or it is not known."""
+        return None if self._anonymous else self.identity_of(connection.op.user)
 
     # -- operations of the kit --------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ class Presence(Check):
         )
 
     def _owner(self, seen: Sighting) -> None:
-        own = self.world.identity_of(seen.story.user)
+        own = self.world.identity_on(seen.connection)
         if seen.foreign or own is None or seen.event.user_id is None:
             return
         self.exercised["IDN-08"] += 1
@@ -195,7 +195,7 @@ class Presence(Check):
     @on(Ready)
     def greeted(self, notice: Notice) -> None:
         """The server names the connection and the user."""
-        ready, own = notice.event, self.world.identity_of(notice.connection.user)
+        ready, own = notice.event, self.world.identity_on(notice.connection)
         assert isinstance(ready, Ready)
         if notice.connection.op.credentials not in (Credentials.VALID, Credentials.SHORT_LIVED):
             return  # who that is nobody can know: ACC-01

@@ -405,6 +405,43 @@ def test_a_slow_reader_is_cut_off() -> History:
     return history
 
 
+def dead(code: int) -> History:
+    """A reader that answers no ping for a heartbeat: the run goes on without it, and no close frame may reach it."""
+    history = History()
+    socket = history.connecting()
+    socket.connected()
+    socket.greeted(**HEARTBEAT)
+    socket.start().started()
+    socket.reads(paused=True)
+    history.after(1500)
+    socket.closed(ClosedBy.TARGET, code)
+    return history
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_taken_for_dead() -> History:
+    return dead(1006)
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_told_that_it_is_taken_for_dead() -> History:
+    """The WebSocket libraries of Python close with 1011, "keepalive ping timeout"."""
+    return dead(1011)
+
+
+@bad(
+    "DLV-06",
+    message="a slow reader is cut off without a code that says so",
+    expected="close code 4408 (or 1013)",
+    actual="close code 1006",
+    witnesses=("closed",),
+)
+def test_a_slow_reader_whose_connection_is_reset() -> History:
+    history, socket, _ = slow()
+    socket.closed(ClosedBy.TARGET, 1006)
+    return history
+
+
 @undecided("DLV-06", reason="nothing was seen")
 def test_nobody_is_slow() -> History:
     history = History()
