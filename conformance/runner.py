@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from conformance import __version__
@@ -28,9 +28,13 @@ from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
 from conformance.launch import Launched, accepts_connections, free_port
 from conformance.scenarios import all_scenarios
+from conformance.scenarios.replay import replay
 from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
 from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
+
+if TYPE_CHECKING:  # it needs Hypothesis, which takes a while to import
+    from conformance.explore.explorer import Exploration, Tap
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
 _LAG_MS = 50.0
@@ -44,7 +48,10 @@ _SCHEMES = {"websocket": ("ws", "wss"), "http": ("http", "https")}
 
 @dataclass(frozen=True)
 class Options:
-    """How to verify. `out` is an existing folder; `repeat` the command that does the same again."""
+    """How to verify. `out` is an existing folder; `repeat` the command that does the same again.
+
+    With `files` their steps are taken instead of the scenarios; `explore_s` is how long to explore after that.
+    """
 
     out: Path
     profile: Profile = Profile.QUICK
@@ -52,6 +59,8 @@ class Options:
     seed: int = 0
     only: tuple[str, ...] = ()
     repeat: str | None = None
+    files: tuple[Path, ...] = ()
+    explore_s: float = 0.0
 
 
 class Progress(Protocol):
@@ -65,6 +74,14 @@ class Progress(Protocol):
         """Some time has passed."""
         ...
 
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """An example was explored; `shrinking` names the requirement whose violation is made smaller, if one is."""
+        ...
+
+    def explored(self, exploration: "Exploration") -> None:
+        """The exploration is over."""
+        ...
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -73,6 +90,12 @@ class Silent:
         """Do nothing."""
 
     def tick(self, *, events: int, connections: int, findings: int, at_s: float) -> None:
+        """Do nothing."""
+
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """Do nothing."""
+
+    def explored(self, exploration: "Exploration") -> None:
         """Do nothing."""
 
 
@@ -253,7 +276,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
     """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
     watcher = progress or Silent()
     catalogue = load_catalogue()
-    scenarios = chosen(options.only, catalogue)
+    scenarios = list(map(replay, options.files)) if options.files else chosen(options.only, catalogue)
     dialect = spoken(target)
     async with AsyncExitStack() as stack:
         clock = Clock()
@@ -282,12 +305,13 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         )
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
-        recorder = Recorder(clock, [writer, judge.feed])
+        tap = _tap() if options.explore_s else None
+        recorder = Recorder(clock, [writer, judge.feed, *([tap.feed] if tap is not None else [])])
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
         lateness = _Lateness(recorder)
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
-        play = _Play(wire, judge, options, scenarios, watcher, writer)
+        play = _Play(wire, judge, options, scenarios, watcher, writer, tap)
         await play.all(lateness)
         warnings = play.warnings
         if play.gone is not None:
@@ -295,6 +319,12 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
                 raise TargetUnreachable(play.gone)
             warnings = [*warnings, play.gone]
         return judge.verdict(only=options.only, warnings=warnings)
+
+
+def _tap() -> "Tap":
+    from conformance.explore.explorer import Tap
+
+    return Tap()
 
 
 def _granted(*, launched: bool, witnessed: bool) -> set[str]:
@@ -312,7 +342,9 @@ class _Play:
         scenarios: list[Scenario],
         progress: Progress,
         writer: HistoryWriter,
+        tap: "Tap | None" = None,
     ) -> None:
+        self.tap = tap
         self.wire = wire
         self.judge = judge
         self.options = options
@@ -336,6 +368,8 @@ class _Play:
                 for scenario in rest:
                     if not scenario.background and self.gone is None:
                         await self._one(scenario)
+            if self.tap is not None and self.gone is None:
+                await self._explore(self.tap)
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -352,6 +386,30 @@ class _Play:
                 at_s=self.wire.recorder.clock.now() / 1e6,
             )
             self.writer.flush()
+
+    async def _explore(self, tap: "Tap") -> None:
+        """Explore; who interrupts it gets a verdict on what was seen."""
+        from conformance.explore.explorer import Case, Explorer
+
+        if self.wire.auth.users is not None:
+            self.warnings.append("exploration: not possible, each example needs fresh users and these are all known")
+            return
+        options = self.options
+        case = Case(self.wire, self.judge, tap, self.judge.catalogue, options.out, options.only)
+        explorer = Explorer(case, duration_s=options.explore_s, seed_=options.seed, watcher=self.progress)
+        try:
+            await explorer.run()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            self.warnings.append("exploration: interrupted")
+        found = explorer.result
+        if found.gone is not None:
+            self.gone = f"the target went away during the exploration: {found.gone}"
+        for requirement in found.unsteady:
+            self.warnings.append(f"exploration: {requirement} was violated once, and not when the steps were repeated")
+        self.progress.explored(found)
 
     def _facts(self) -> Facts:
         world = self.judge.world

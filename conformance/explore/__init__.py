@@ -1,0 +1,1 @@
+"""Exploration: users take random steps, the kit's checks judge each example, and what fails shrinks to a scenario file."""
