@@ -407,8 +407,9 @@ class _Play:
         found = explorer.result
         if found.gone is not None:
             self.gone = f"the target went away during the exploration: {found.gone}"
-        for requirement in found.unsteady:
-            self.warnings.append(f"exploration: {requirement} was violated once, and not when the steps were repeated")
+        for each in found.found:
+            if each.tried and not each.reproduced:
+                self.warnings.append(f"exploration: {each.requirement} was not violated when the steps were repeated")
         self.progress.explored(found)
 
     def _facts(self) -> Facts:

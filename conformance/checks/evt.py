@@ -4,6 +4,8 @@ from typing import Any
 
 from msgspec import UNSET
 
+import msgspec
+
 from conformance import script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on, on_odd
 from conformance.dialects.fields import describe, shorten
@@ -439,8 +441,9 @@ class Tools(Check):
 
     def _another_calls_result(self, seen: Sighting, tool: Tool) -> None:
         own = _text_of(tool)
-        result = describe(seen.event.payload.result)
-        if own is None or own in result:
+        told = seen.event.payload.result
+        result = told if isinstance(told, str) else msgspec.json.encode(told).decode()
+        if own is None or own in result or msgspec.json.encode(own).decode()[1:-1] in result:
             return
         for other in seen.story.tools.values():
             text = _text_of(other)

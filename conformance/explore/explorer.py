@@ -24,18 +24,18 @@ from conformance.client import Wire
 from conformance.errors import TargetUnreachable
 from conformance.explore.machine import Range, machine
 from conformance.explore.performer import NotLetIn, Performer
+from conformance.explore.reducer import reduced
 from conformance.explore.scenario_file import ScenarioFile, write
-from conformance.explore.steps import AnyStep, Steps
+from conformance.explore.steps import Steps
 from conformance.history import operations as ops
 from conformance.history.operations import Operation
 from conformance.judge import Judge
 from conformance.world import World
 
-STEPS = 10
+STEPS = 14
 _EXAMPLES = 1_000_000
-_SHRINKING_S = 60.0
+_REDUCING_S = 60.0
 _CONFIRMATIONS = 5
-_RETRIES = 3
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
 _OF_THE_WHOLE = frozenset({"DLV-01", "DLV-02", "DLV-09", "ISO-08", "ISO-09", "ISO-12", "LIF-11"})
 
@@ -69,7 +69,6 @@ class Exploration:
     examples: int = 0
     steps: int = 0
     found: list[Found] = field(default_factory=list)
-    unsteady: list[str] = field(default_factory=list)
     gone: str | None = None
 
 
@@ -99,7 +98,17 @@ class _Enough(KeyboardInterrupt):
 
 
 class _Violated(Exception):
-    """An example violated something. Each requirement has a subclass: Hypothesis shrinks each kind by itself."""
+    """An example violated a requirement, `after_s` and so many `examples` into the exploration.
+
+    Each requirement has a subclass of its own, by which Hypothesis tells one from another.
+    """
+
+    def __init__(self, requirement: str, steps: Steps, after_s: float, examples: int) -> None:
+        super().__init__(requirement)
+        self.requirement = requirement
+        self.steps = steps
+        self.after_s = after_s
+        self.examples = examples
 
 
 @dataclass(frozen=True)
@@ -126,13 +135,11 @@ class Explorer:
         wanted = case.catalogue.select(case.only) if case.only else list(case.catalogue)
         self._wanted = {r.id for r in wanted if r.level is Level.MUST} - _OF_THE_WHOLE
         self._known: set[str] = set()
-        self._outcomes: dict[bytes, frozenset[str]] = {}
-        self._began = self._until = 0.0
-        self._hunted: str | None = None
-        self._first: tuple[float, int] = (0.0, 0)
-        self._best: Steps | None = None
+        self._outcomes: dict[bytes, str | None] = {}
         self._messages: dict[str, str] = {}
         self._kinds: dict[str, type[_Violated]] = {}
+        self._began = self._until = 0.0
+        self._hunted: str | None = None
         self._stopped = False
         self._doing: asyncio.Task[Any] | None = None
 
@@ -159,15 +166,13 @@ class Explorer:
         number = 0
         while not self._over():
             self._outcomes.clear()
-            self._hunted = self._best = None
+            self._hunted = None
             try:
                 self._round(self._seed + number)
-            except _Violated:
-                pass
+            except _Violated as violated:
+                self._reduce(violated)
             except _Enough:
-                pass
-            if self._hunted is not None:
-                self._keep()
+                return
             number += 1
 
     def _over(self) -> bool:
@@ -190,7 +195,7 @@ class Explorer:
                 stateful_step_count=STEPS,
                 deadline=None,
                 database=DirectoryBasedExampleDatabase(case.out / "examples"),
-                phases=(Phase.reuse, Phase.generate, Phase.shrink),
+                phases=(Phase.reuse, Phase.generate),
                 suppress_health_check=list(HealthCheck),
                 verbosity=Verbosity.quiet,
                 print_blob=False,
@@ -202,43 +207,40 @@ class Explorer:
         """Carry out an example, or recall what came of it. Raises `_Violated`."""
         key = msgspec.json.encode(steps)
         if key not in self._outcomes:
-            self._outcomes[key] = self._judged(steps)
-        violated = self._outcomes[key]
-        if self._hunted is None and violated:
-            self._hunted = next(iter(violated))
-        if self._hunted in violated:
-            if self._best is None or _size(steps) < _size(self._best):
-                self._best = steps
-            raise self._kinds.setdefault(self._hunted, type(f"Violated{self._hunted}", (_Violated,), {}))(self._hunted)
+            if self._over():
+                raise _Enough
+            self._outcomes[key] = next(iter(self._perform(steps)), None)
+        requirement = self._outcomes[key]
+        if requirement is not None:
+            kind = self._kinds.setdefault(requirement, type(f"Violated{requirement}", (_Violated,), {}))
+            raise kind(requirement, steps, time.monotonic() - self._began, self.result.examples)
 
-    def _judged(self, steps: Steps) -> frozenset[str]:
-        """Return what the steps violate, each time they are taken."""
-        if self._hunted is not None:
-            # while it shrinks: what is simpler must show the same, twice
-            return self._twice(steps, self._hunted)
-        self._limit(self._until)
-        violated = self._perform(steps)
-        if not violated:
-            return frozenset()
-        first = violated[0]
-        self._first = (time.monotonic() - self._began, self.result.examples)
-        self._until_shrunk = time.monotonic() + _SHRINKING_S
-        for _ in range(_RETRIES):
-            if first in self._perform(steps):
-                return frozenset({first})
-        self._known.add(first)
-        self.result.unsteady.append(first)
-        self._best, self._hunted = steps, first
-        raise _Enough
+    def _reduce(self, violated: _Violated) -> None:
+        """Find the fewest steps that show it, and write them down."""
+        self._hunted = requirement = violated.requirement
+        until = time.monotonic() + _REDUCING_S
 
-    def _twice(self, steps: Steps, requirement: str) -> frozenset[str]:
-        self._limit(self._until_shrunk)
-        again = all(requirement in self._perform(steps) for _ in range(2))
-        return frozenset({requirement}) if again else frozenset()
+        def shows(steps: Steps) -> bool:
+            """Tell whether the steps show it two times of three."""
+            shown = missed = 0
+            while shown < 2 and missed < 2:
+                if self._stopped or time.monotonic() >= until:
+                    raise _Enough
+                again = requirement in self._perform(steps)
+                shown, missed = shown + again, missed + (not again)
+            return shown == 2
 
-    def _limit(self, until: float) -> None:
-        if self._stopped or self.result.gone is not None or time.monotonic() >= until:
-            raise _Enough
+        best, tried, reproduced = violated.steps, 0, 0
+        try:
+            for steps in reduced(best, shows):
+                best = steps
+            while tried < _CONFIRMATIONS and not (self._stopped or self.result.gone):
+                reproduced += requirement in self._perform(best)
+                tried += 1
+        except _Enough:
+            pass
+        self._known.add(requirement)
+        self._keep(violated, best, reproduced, tried)
 
     def _perform(self, steps: Steps) -> list[str]:
         """Carry out the steps on the event loop; return what they violate, in the order in which it was seen."""
@@ -265,24 +267,10 @@ class Explorer:
                 raise _Enough from error
             raise
 
-    def _keep(self) -> None:
-        """Write down the steps that were found, and how often they show it again."""
-        assert self._hunted is not None
-        assert self._best is not None
-        requirement, steps = self._hunted, self._best
-        tried = reproduced = 0
-        while tried < _CONFIRMATIONS and not (self._stopped or self.result.gone):
-            tried += 1
-            try:
-                reproduced += requirement in self._perform(steps)
-            except _Enough:
-                tried -= 1
-        self._known.add(requirement)
-        name = f"{requirement}.toml"
-        path = self._case.out / name
-        at_s, examples = self._first
-        message = self._messages[requirement]
-        found = ScenarioFile(
+    def _keep(self, violated: _Violated, steps: Steps, reproduced: int, tried: int) -> None:
+        requirement, message = violated.requirement, self._messages[violated.requirement]
+        path = self._case.out / f"{requirement}.toml"
+        file = ScenarioFile(
             steps=steps,
             title=message,
             violates=(requirement,),
@@ -290,8 +278,9 @@ class Explorer:
             seed=self._seed,
             reproduced=f"{reproduced} of {tried}",
         )
-        path.write_text(write(found))
-        self.result.found.append(Found(requirement, message, steps, path, at_s, examples, reproduced, tried))
+        path.write_text(write(file))
+        found = Found(requirement, message, steps, path, violated.after_s, violated.examples, reproduced, tried)
+        self.result.found.append(found)
 
     # -- on the event loop ------------------------------------------------------------------------------------------
 
@@ -343,6 +332,3 @@ def _acquaint(new: World, old: World) -> None:
     for name in ("line", "announced", "run_limit_s", "message_bytes", "heartbeat_s", "obeys_script", "lagged_at"):
         setattr(new, name, getattr(old, name))
 
-
-def _size(steps: tuple[AnyStep, ...]) -> tuple[int, int]:
-    return len(steps), len(msgspec.json.encode(steps))

@@ -87,6 +87,12 @@ def machine(within: Range, perform: Callable[[Steps], None]) -> type[RuleBasedSt
             self.runs[USERS[who]] += 1
             self.took(do.Start(user=USERS[who], script=script), USERS[who])
 
+        @rule(who=_WHO, script=scripts.busy())
+        def work(self, who: int, script: Any) -> None:
+            """Ask for such a run, and go on when the tool is at work."""
+            self.start_tool(who=who, script=script)
+            self.steps.append(do.Await(user=USERS[who], until=Moment.TOOL))
+
         @rule(who=_WHO, script=scripts.scripts(hanging=hanging), same=st.booleans())
         def start(self, who: int, script: Any, same: bool) -> None:
             """Ask for a run of any shape."""
@@ -95,7 +101,7 @@ def machine(within: Range, perform: Callable[[Steps], None]) -> type[RuleBasedSt
             self.took(do.Start(user=USERS[who], script=script, same_thread=same_thread), USERS[who])
 
         @precondition(lambda self: bool(self.ran()))
-        @rule(who=_WHO, until=st.sampled_from((Moment.TOOL, *Moment)), back=_BACK)
+        @rule(who=_WHO, until=st.sampled_from((Moment.TOOL, Moment.TOOL, *Moment)), back=_BACK)
         def wait(self, who: int, until: Moment, back: int) -> None:
             """Wait for a moment of a run."""
             user = self._picked(who)

@@ -13,7 +13,6 @@ from conformance.explore.steps import AnyStep, Deed, Moment, behaviour, filled
 from conformance.history.operations import Action, Asked, Awaited
 from conformance.script import Script, hangs, takes_ms
 
-_MOST_WINDOWS = 4
 _TROUBLE_MS = 1500.0
 _RECALL: Script = [{"think": "whose thread is this?"}, {"recall": True}]
 
@@ -62,7 +61,6 @@ class Performer:
         self._enough = enough
         self._actors: dict[str, Actor] = {}
         self._unclear: set[Client] = set()
-        self._resumed: dict[Client, set[str]] = {}
 
     async def perform(self, steps: Sequence[AnyStep]) -> None:
         """Take the steps, one after the other, see all runs to their end, and leave. Raises `NotLetIn`."""
@@ -127,14 +125,11 @@ class Performer:
         return self._actors[name]
 
     def _client(self, actor: Actor) -> Client:
-        client = Client(self.wire, actor.user, scenario=self.scenario)
-        actor.windows.append(client)
-        return client
+        return Client(self.wire, actor.user, scenario=self.scenario)
 
     async def _connect(self, actor: Actor) -> Client:
-        if len(actor.open) >= _MOST_WINDOWS:
-            return actor.open[-1]
         client = self._client(actor)
+        actor.windows.append(client)
         if not await client.open() or not await client.greeted():
             raise NotLetIn(f"the target did not let {actor.user} in")
         return client
@@ -151,6 +146,16 @@ class Performer:
         for run in window.runs:
             await run.answered()
         return window if window.closed is None else await self._connect(actor)
+
+    async def _fresh_window(self, actor: Actor) -> Client:
+        """Return a connection on which nothing has come but a greeting.
+
+        Where a run is told live, some of its events may be on their way when it is asked for again.
+        """
+        newest = actor.open[-1] if actor.open else None
+        if newest is not None and not newest.runs and newest not in self._unclear and newest.received <= 1:
+            return newest
+        return await self._connect(actor)
 
     async def _disconnect(self, actor: Actor, *, cut: bool) -> None:
         for window in actor.open[-1:]:
@@ -182,14 +187,9 @@ class Performer:
     async def _resume(self, actor: Actor, run: Run, after: int | None) -> Asked | None:
         if run.run_id is None or "resume" not in self._capabilities():
             return None
-        window = await self._window(actor)
-        if self._resumed.get(window):
-            window = await self._connect(actor)
-        if run.run_id in self._resumed.get(window, ()):
-            return None
+        window = await self._fresh_window(actor)
         seen = max((event.seq or 0 for event in run.events), default=0)
         self._unclear.add(window)
-        self._resumed.setdefault(window, set()).add(run.run_id)
         return await window.ask(Action.RESUME, run_id=run.run_id, after_seq=seen if after is None else min(after, seen))
 
     async def _stop(self, actor: Actor, run: Run) -> None:
@@ -276,13 +276,13 @@ class Performer:
     async def _fetch(self, actor: Actor, run: Run) -> None:
         """Come back for a run that was left alone, once it should be over."""
         script = run.asked.script or []
-        elsewhere = [window for window in actor.open if not self._resumed.get(window)]
+        elsewhere = [window for window in actor.open if window not in self._unclear]
         if elsewhere:
             due_ms = takes_ms(script) + 500.0
             await elsewhere[-1].wait(lambda: elsewhere[-1].saw_end_of(run), Awaited.TERMINAL, due_ms=due_ms, share=0)
         asked = await self._resume(actor, run, None)
         if asked is not None:
-            window = next(w for w in actor.open if w.conn == asked.conn)
+            window = next(window for window in actor.windows if window.conn == asked.conn)
             await window.wait(
                 lambda: window.saw_end_of(run) or bool(window.refusals),
                 Awaited.TERMINAL,
