@@ -50,7 +50,8 @@ _SCHEMES = {"websocket": ("ws", "wss"), "http": ("http", "https")}
 class Options:
     """How to verify. `out` is an existing folder; `repeat` the command that does the same again.
 
-    With `files` their steps are taken instead of the scenarios; `explore_s` is how long to explore after that.
+    With `files` their steps are taken instead of the scenarios. `explore_s` is how long to explore after that,
+    beginning with those steps.
     """
 
     out: Path
@@ -390,12 +391,14 @@ class _Play:
     async def _explore(self, tap: "Tap") -> None:
         """Explore; who interrupts it gets a verdict on what was seen."""
         from conformance.explore.explorer import Case, Explorer
+        from conformance.explore.scenario_file import read
 
         if self.wire.auth.users is not None:
             self.warnings.append("exploration: not possible, each example needs fresh users and these are all known")
             return
         options = self.options
-        case = Case(self.wire, self.judge, tap, self.judge.catalogue, options.out, options.only)
+        examples = tuple(read(path).steps for path in options.files)
+        case = Case(self.wire, self.judge, tap, self.judge.catalogue, options.out, options.only, examples)
         explorer = Explorer(case, duration_s=options.explore_s, seed_=options.seed, watcher=self.progress)
         try:
             await explorer.run()

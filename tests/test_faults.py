@@ -20,7 +20,10 @@ from reference_impl.faulty.fault import Fault
 FAULTS = sorted(all_faults(), key=lambda fault: sorted(fault.breaks, reverse=True))
 PAIRS = [FAULTS[start : start + 2] for start in range(0, len(FAULTS), 2)]
 IMPATIENT = Bounds(patience_ms=1000, stop_ms=1000)
-NOT_SEEN_YET: Mapping[str, frozenset[str]] = {}
+NOT_SEEN_YET: Mapping[str, frozenset[str]] = {
+    # It needs more to happen at once than any scenario does: the explorer finds it (tests/explore, make explore).
+    "resubscribed-to-the-wrong-tool": frozenset({"ISO-01", "ISO-02", "ISO-03"}),
+}
 """What the kit does not see yet of a fault, by its name. Take out what it has learned to see."""
 
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from msgspec import UNSET
-
 import msgspec
+from msgspec import UNSET
 
 from conformance import script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, Here, on, on_odd

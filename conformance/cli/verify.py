@@ -22,17 +22,14 @@ _FULL_EXPLORES_S = 15.0
 T = TypeVar("T")
 
 
-class Duration(click.ParamType):
-    """A time such as 45s, 5m or 1h; in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
-        if found is None:
-            self.fail(f"{value!r}: expected a time such as 45s, 5m or 1h", param, ctx)
-        return float(found[1]) * _UNITS_S[found[2] or "s"]
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Return the seconds of a time such as 45s, 5m or 1h."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r}: expected a time such as 45s, 5m or 1h", ctx, param)
+    return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
 @click.command("verify")
@@ -42,7 +39,7 @@ class Duration(click.ParamType):
 @click.option(
     "--explore",
     "explore_s",
-    type=Duration(),
+    callback=_seconds,
     metavar="DURATION",
     help="Then take random steps as users, as long as that, e.g. 5m; what fails is made small and written to a file. "
     f"(default: {_FULL_EXPLORES_S:.0f}s in the full profile)",

@@ -1,1 +1,1 @@
-"""Exploration: users take random steps, the kit's checks judge each example, and what fails shrinks to a scenario file."""
+"""Exploration: users take random steps, the checks judge each example, what fails is reduced to a scenario file."""

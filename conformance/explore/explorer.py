@@ -1,7 +1,7 @@
 """The explorer: has Hypothesis draw examples, carries each out on the target, has it judged, and keeps what fails.
 
-Hypothesis is synchronous and runs in a thread; steps are carried out on the kit's event loop, so that clients, clock and
-recorder are those of any scenario. Each example has fresh users and a judge of its own, which sees nothing but that
+Hypothesis is synchronous and runs in a thread; steps are carried out on the kit's event loop, so that clients, clock
+and recorder are those of any scenario. Each example has fresh users and a judge of its own, which sees nothing but that
 example. What an example did is remembered: the same steps are not taken twice, and Hypothesis, which takes a test for a
 function of its input, is told the same again.
 """
@@ -9,20 +9,17 @@ function of its input, is told the same again.
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
-from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from conformance.catalogue import Catalogue, Level
 from conformance.client import Wire
 from conformance.errors import TargetUnreachable
-from conformance.explore.machine import Range, machine
+from conformance.explore.machine import Range, draw
 from conformance.explore.performer import NotLetIn, Performer
 from conformance.explore.reducer import reduced
 from conformance.explore.scenario_file import ScenarioFile, write
@@ -32,10 +29,10 @@ from conformance.history.operations import Operation
 from conformance.judge import Judge
 from conformance.world import World
 
-STEPS = 14
-_EXAMPLES = 1_000_000
 _REDUCING_S = 60.0
 _CONFIRMATIONS = 5
+_LOOKS_BACK = 6
+_RETRIES = 3
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
 _OF_THE_WHOLE = frozenset({"DLV-01", "DLV-02", "DLV-09", "ISO-08", "ISO-09", "ISO-12", "LIF-11"})
 
@@ -113,7 +110,10 @@ class _Violated(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """The target under exploration: how to reach it, its whole history's judge, and the tap into that history."""
+    """The target under exploration: how to reach it, its whole history's judge, and the tap into that history.
+
+    `examples` come first, then those that are drawn.
+    """
 
     wire: Wire
     judge: Judge
@@ -121,6 +121,7 @@ class Case:
     catalogue: Catalogue
     out: Path
     only: tuple[str, ...] = ()
+    examples: tuple[Steps, ...] = ()
 
 
 class Explorer:
@@ -141,7 +142,7 @@ class Explorer:
         self._began = self._until = 0.0
         self._hunted: str | None = None
         self._stopped = False
-        self._doing: asyncio.Task[Any] | None = None
+        self._doing: asyncio.Task[list[str]] | None = None
 
     async def run(self) -> Exploration:
         """Explore until the time is up. Cancelled, it stops, leaves nothing open, and `result` holds what was found."""
@@ -164,19 +165,25 @@ class Explorer:
     def _hunt(self) -> None:
         """Look for one violation after the other; what is known already counts no more."""
         number = 0
+        examples = list(self._case.examples)
         while not self._over():
-            self._outcomes.clear()
             self._hunted = None
             try:
-                self._round(self._seed + number)
+                if examples:
+                    self._example(examples.pop(0))
+                else:
+                    self._outcomes.clear()
+                    self._round(self._seed + number)
+                    number += 1
             except _Violated as violated:
                 self._reduce(violated)
+                number += 1
             except _Enough:
                 return
-            number += 1
 
     def _over(self) -> bool:
-        return self._stopped or self.result.gone is not None or time.monotonic() >= self._until
+        timed_out = time.monotonic() >= self._until
+        return timed_out or self._stopped or self.result.gone is not None or self._wanted <= self._known
 
     def _round(self, number: int) -> None:
         case = self._case
@@ -187,21 +194,7 @@ class Explorer:
             tells_users=case.wire.auth.scheme != "none",
             knows_limit=world.message_bytes is not None and world.message_bytes <= 1_000_000,
         )
-        kind: type[RuleBasedStateMachine] = seed(number)(machine(within, self._example))
-        run_state_machine_as_test(
-            kind,
-            settings=settings(
-                max_examples=_EXAMPLES,
-                stateful_step_count=STEPS,
-                deadline=None,
-                database=DirectoryBasedExampleDatabase(case.out / "examples"),
-                phases=(Phase.reuse, Phase.generate),
-                suppress_health_check=list(HealthCheck),
-                verbosity=Verbosity.quiet,
-                print_blob=False,
-                report_multiple_bugs=False,
-            ),
-        )
+        draw(within, self._example, number=number, database=case.out / "examples")
 
     def _example(self, steps: Steps) -> None:
         """Carry out an example, or recall what came of it. Raises `_Violated`."""
@@ -219,28 +212,42 @@ class Explorer:
         """Find the fewest steps that show it, and write them down."""
         self._hunted = requirement = violated.requirement
         until = time.monotonic() + _REDUCING_S
+        trail = [violated.steps]
+
+        def once(steps: Steps) -> bool:
+            if self._stopped or time.monotonic() >= until:
+                raise _Enough
+            return requirement in self._perform(steps)
 
         def shows(steps: Steps) -> bool:
-            """Tell whether the steps show it two times of three."""
+            """Tell whether the steps show it twice; where what was found does not always, two times of three."""
             shown = missed = 0
-            while shown < 2 and missed < 2:
-                if self._stopped or time.monotonic() >= until:
-                    raise _Enough
-                again = requirement in self._perform(steps)
+            while shown < 2 and missed < (1 if steady else 2):
+                again = once(steps)
                 shown, missed = shown + again, missed + (not again)
             return shown == 2
 
-        best, tried, reproduced = violated.steps, 0, 0
-        try:
-            for steps in reduced(best, shows):
-                best = steps
-            while tried < _CONFIRMATIONS and not (self._stopped or self.result.gone):
-                reproduced += requirement in self._perform(best)
-                tried += 1
-        except _Enough:
-            pass
+        with suppress(_Enough):
+            steady = all(once(violated.steps) for _ in range(_RETRIES))
+            for steps in reduced(violated.steps, shows):
+                trail.append(steps)  # noqa: PERF402  (what came before the time was up is kept)
         self._known.add(requirement)
-        self._keep(violated, best, reproduced, tried)
+        self._keep(violated, *self._steadiest(trail, requirement))
+
+    def _steadiest(self, trail: list[Steps], requirement: str) -> tuple[Steps, int, int]:
+        """Return the simplest steps that nearly always show it, and how often of how many times they did."""
+        best: tuple[Steps, int, int] = (trail[-1], 0, 0)
+        for steps in trail[: -1 - _LOOKS_BACK : -1]:
+            shown = tried = 0
+            with suppress(_Enough):
+                while tried < _CONFIRMATIONS:
+                    shown += requirement in self._perform(steps)
+                    tried += 1
+            if shown > best[1]:
+                best = (steps, shown, tried)
+            if shown >= _CONFIRMATIONS - 1 or self._stopped or self.result.gone:
+                break
+        return best
 
     def _perform(self, steps: Steps) -> list[str]:
         """Carry out the steps on the event loop; return what they violate, in the order in which it was seen."""
@@ -257,8 +264,8 @@ class Explorer:
 
     def _on_loop(self, work: Coroutine[Any, Any, list[str]]) -> list[str]:
         async def watched() -> list[str]:
-            self._doing = asyncio.ensure_future(work)
-            return await self._doing
+            doing = self._doing = asyncio.ensure_future(work)
+            return await doing
 
         try:
             return asyncio.run_coroutine_threadsafe(watched(), self._loop).result()
@@ -331,4 +338,3 @@ def _acquaint(new: World, old: World) -> None:
     """Tell a new world what is known of the target; and how far the history has come."""
     for name in ("line", "announced", "run_limit_s", "message_bytes", "heartbeat_s", "obeys_script", "lagged_at"):
         setattr(new, name, getattr(old, name))
-

@@ -8,16 +8,21 @@ fast the target was.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from conformance.dialects.dialect import Dialect
 from conformance.explore import frames, scripts
 from conformance.explore import steps as do
 from conformance.explore.steps import AnyStep, Deed, Moment, Steps
 
+STEPS = 14
+_EXAMPLES = 1_000_000
 USERS = ("ann", "ben", "cyd")
 _WHO = st.integers(0, len(USERS) - 1)
 _BACK = st.sampled_from((0, 0, 1, 2))
@@ -35,6 +40,26 @@ class Range:
     def has(self, *names: str) -> bool:
         """Tell whether the target has all these capabilities."""
         return self.capabilities.issuperset(names)
+
+
+def draw(within: Range, perform: Callable[[Steps], None], *, number: int, database: Path) -> None:
+    """Draw examples and have each carried out, until `perform` raises; the same for the same `number`.
+
+    What failed before, by the `database`, comes first.
+    """
+    kind: type[RuleBasedStateMachine] = seed(number)(machine(within, perform))
+    how = settings(
+        max_examples=_EXAMPLES,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=DirectoryBasedExampleDatabase(database),
+        phases=(Phase.reuse, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
+    run_state_machine_as_test(kind, settings=how)
 
 
 def machine(within: Range, perform: Callable[[Steps], None]) -> type[RuleBasedStateMachine]:

@@ -1,8 +1,8 @@
 """The reducer: makes the steps that show a violation fewer and simpler, as long as they still show it.
 
-Hypothesis' own shrinker needs hundreds of tries that are answered at once and always the same; here each takes real time,
-and what depends on timing shows only most of the time. So the steps themselves are reduced: by delta debugging first
-(Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input), then one by one to something simpler.
+Hypothesis' own shrinker needs hundreds of tries that are answered at once and always the same; here each takes real
+time, and what depends on timing shows only most of the time. So the steps themselves are reduced: by delta debugging
+first (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input), then one by one to something simpler.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Scenario files: steps to take, in TOML, one a line. The explorer writes them, `verify --scenario FILE` replays them."""
+"""Scenario files: steps to take, in TOML, one a line. The explorer writes them, `verify --scenario` replays them."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from conformance.errors import UsageError
 from conformance.explore.steps import AnyStep
 
 FORMAT = 1
-_WIDEST = 118
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -72,7 +71,8 @@ def write(scenario: ScenarioFile) -> str:
 def _value(value: Any) -> str:
     """Return a value as TOML writes it. Strings of JSON are strings of TOML but for DEL."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }" if value else "{}"
+        items = ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items())
+        return f"{{ {items} }}" if items else "{}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(map(_value, value)) + "]"
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

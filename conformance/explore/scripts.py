@@ -7,7 +7,13 @@ from hypothesis.strategies import SearchStrategy
 
 from conformance.script import Script, Step, tool
 
-_WORDS = ("word {canary}", "{canary}", "a longer answer, for {canary} alone", "ünïcödé ✓ {canary} 漢字", 'quo"ted\\ {canary}')
+_WORDS = (
+    "word {canary}",
+    "{canary}",
+    "a longer answer, for {canary} alone",
+    "ünïcödé ✓ {canary} 漢字",
+    'quo"ted\\ {canary}',
+)
 _MS = (300, 200, 100, 400, 50)
 
 

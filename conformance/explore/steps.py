@@ -128,20 +128,7 @@ class Pause(Step, frozen=True, tag="pause"):
     ms: Annotated[int, Meta(ge=0, le=60_000)]
 
 
-AnyStep = (
-    Connect
-    | Disconnect
-    | Start
-    | Await
-    | Resume
-    | Read
-    | Stop
-    | Repeat
-    | Send
-    | Oversize
-    | Trespass
-    | Pause
-)
+AnyStep = Connect | Disconnect | Start | Await | Resume | Read | Stop | Repeat | Send | Oversize | Trespass | Pause
 Steps = tuple[AnyStep, ...]
 
 
