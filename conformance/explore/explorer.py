@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -132,6 +132,7 @@ class Explorer:
         self._case = case
         self._duration_s = duration_s
         self._seed = seed_
+        self._wire = replace(case.wire)
         self._watcher = watcher
         wanted = case.catalogue.select(case.only) if case.only else list(case.catalogue)
         self._wanted = {r.id for r in wanted if r.level is Level.MUST} - _OF_THE_WHOLE
@@ -293,7 +294,9 @@ class Explorer:
 
     async def _played(self, steps: Steps) -> list[str]:
         case = self._case
-        wire, record = case.wire, case.wire.recorder.record
+        # what was waited for in vain is waited for no less when it is to be seen again
+        wire = self._wire if self._hunted is None else replace(case.wire)
+        record = wire.recorder.record
         clock = wire.recorder.clock
         judge = Judge(case.judge.header, wire.dialect, case.catalogue)
         _acquaint(judge.world, case.judge.world)

@@ -267,13 +267,13 @@ class Performer:
 
     async def _see_out(self, actor: Actor) -> None:
         for run in actor.runs:
-            if not run.gone:
+            if not run.gone and not self._enough():
                 await run.ended()
         for again in actor.repeats:
-            if not again.gone:
+            if not again.gone and not self._enough():
                 await again.answered()
         for run in actor.runs:
-            if run.gone and not run.over:
+            if run.gone and not run.over and not self._enough():
                 await self._fetch(actor, run)
 
     async def _fetch(self, actor: Actor, run: Run) -> None:
