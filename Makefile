@@ -36,6 +36,7 @@ format: .venv/.ready ## let ruff mend what it can
 
 bench: .venv/.ready ## how fast: judging a long history, and verifying the reference engine
 	@$(BIN)/python -m benchmarks.judge
+	@$(BIN)/python -m benchmarks.ag_ui
 	@$(BIN)/python -m benchmarks.verify
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from msgspec import Raw
+
 from conformance import __version__
 from conformance.catalogue import Catalogue, Requirement
 from conformance.checks import all_checks
@@ -117,28 +119,34 @@ class Judge:
         self._told(connection, op, connection.decoder.decode(op.raw))
 
     def feed_pieces(self, at: int, conn: int, raws: list[bytes]) -> bool:
-        """Take in frames that came one right after the other, if they are the pieces of one text; tell whether."""
+        """Take in frames that came one right after the other, if they are the pieces of one text; tell whether.
+
+        They are judged as one where each but continues its run; else they must be fed one by one.
+        """
         world = self.world
         connection = world.connections.get(conn)
-        event = connection.decoder.joined(raws) if connection is not None else None
-        if connection is None or event is None:
+        raw = b"\n".join(raws)
+        event = connection.decoder.joined(raws) if connection is not None and 126 not in raw else None
+        seen = world.continues(connection, Received(at, conn, Raw(raw)), event) if connection and event else None
+        if connection is None or event is None or seen is None:
             return False
-        number = len(raws)
+        connection.decoder.join(event)
+        seen.pieces = number = len(raws)
         world.line += number
+        seen.line = world.line
         world.now = at
         self.operations += number
         world.frames += number
         world.events += number - 1
         connection.received += number
-        self._told(connection, Received(at, conn, text=b"\n".join(raws).decode()), (event,), pieces=number)
+        self._next(seen)
         return True
 
-    def _told(self, connection: Connection, op: Received, events: Sequence[Event], *, pieces: int = 1) -> None:
+    def _told(self, connection: Connection, op: Received, events: Sequence[Event]) -> None:
         raw = op.raw
         if len(events) == 1 and isinstance(events[0], RunEvent):
             seen = self.world.continues(connection, op, events[0])
             if seen is not None and (126 not in raw or 126 not in raw.replace(seen.story.own_canary, b"")):
-                seen.pieces = pieces
                 self._next(seen)
                 return
         self._call(self._on_frame, op)

@@ -155,9 +155,10 @@ class Story(msgspec.Struct, eq=False):
         self.early = {}
         self.text = []
         self.passage = []
-        self.last = self.terminal or self.last
         self.stream = None
-        self.first, self.last, self.terminal = map(_alone, (self.first, self.last, self.terminal))
+        self.first = _alone(self.first)
+        self.last = _alone(self.terminal or self.last)
+        self.terminal = self.last if self.terminal is not None else None
 
 
 class Sighting(msgspec.Struct, eq=False):

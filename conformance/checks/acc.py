@@ -19,6 +19,11 @@ _OF_THE_MOMENT = re.compile(
 )
 
 
+def _lasts(connection: Connection) -> bool:
+    """Tell whether it is a connection that stays open, and no single request."""
+    return connection.op.method == "websocket"
+
+
 class Entry(Unconcerned):
     """Who shows no good credentials is refused before anything else."""
 
@@ -53,10 +58,11 @@ class Entry(Unconcerned):
 
     def _entered(self, connection: Connection, actual: str, evidence: Evidence, requirement: str) -> None:
         shown = connection.op.credentials
+        what = "without" if shown is Credentials.NONE else f"with {shown.value}"
         self.fail(
             requirement,
-            f"a client with {shown.value.replace('_', ' ')} credentials is not refused as it must be",
-            expected="HTTP 401, or close 1008 before any other frame",
+            f"a client {what} credentials is not refused as it must be",
+            expected="HTTP 401, or close 1008 before any other frame" if _lasts(connection) else "HTTP 401",
             actual=actual,
             witnesses=[Here(connection.line, connection.op), evidence],
         )
@@ -65,13 +71,13 @@ class Entry(Unconcerned):
     def connected(self, op: ops.Connected) -> None:
         """An exchange without good credentials was answered."""
         connection = self.world.connections[op.conn]
-        if connection.op.method == "websocket":
+        if _lasts(connection):
             return
         if connection.op.credentials not in _MAY_ENTER:
             self._entered(connection, f"HTTP {op.status}", self.here(op), self._decides(connection.op.credentials))
         expires = connection.op.expires_at
         if expires is not None and connection.op.at > expires + self.world.bounds.credentials_grace_s * 1e6:
-            self._outlived(connection, f"a request {(connection.op.at - expires) / 1e6:.0f} s after is served", op)
+            self._outlived(connection, f"served {(connection.op.at - expires) / 1e6:.0f} s after", op)
 
     @on(ops.Received)
     def frame(self, op: ops.Received) -> None:
@@ -87,7 +93,7 @@ class Entry(Unconcerned):
                 actual=f"a frame, connected with Origin: {connection.op.origin}",
                 witnesses=[Here(connection.line, connection.op), self.here(op)],
             )
-        if shown not in _MAY_ENTER and connection.received == 1 and connection.op.method == "websocket":
+        if shown not in _MAY_ENTER and connection.received == 1 and _lasts(connection):
             self._entered(connection, "a frame", self.here(op), self._decides(shown))
 
     @on(ops.Closed)
@@ -95,7 +101,7 @@ class Entry(Unconcerned):
         """The target closed a connection whose credentials are bad, or have expired."""
         connection = self.world.connections[op.conn]
         shown = connection.op.credentials
-        if op.by is not ClosedBy.TARGET or connection.connected is None or connection.op.method != "websocket":
+        if op.by is not ClosedBy.TARGET or connection.connected is None or not _lasts(connection):
             return
         if connection.op.origin is not None and shown is Credentials.VALID and not connection.received:
             self.exercised["ACC-07"] += 1
@@ -134,11 +140,13 @@ class Entry(Unconcerned):
             self._outlived(connection, f"closed {(op.at - expires) / 1e6:.0f} s after", op)
 
     def _outlived(self, connection: Connection, actual: str, op: ops.Operation) -> None:
+        lasts = _lasts(connection)
+        grace = f"within {self.world.bounds.credentials_grace_s:.0f} s after the token expired"
         self.exercised["ACC-06"] += 1
         self.fail(
             "ACC-06",
-            "a connection outlives its credentials",
-            expected=f"a close within {self.world.bounds.credentials_grace_s:.0f} s after the token expired",
+            "a connection outlives its credentials" if lasts else "a request with expired credentials is served",
+            expected=f"a close {grace}" if lasts else f"HTTP 401, beginning {grace}",
             actual=actual,
             witnesses=[Here(connection.line, connection.op), self.here(op)],
         )
@@ -215,7 +223,7 @@ class OthersRuns(Unconcerned):
         """The target served another's run over HTTP."""
         connection = self.world.connections[op.conn]
         asked = self._asked.get(connection.op.ask or 0)
-        if asked is not None and connection.op.method != "websocket":
+        if asked is not None and not _lasts(connection):
             self._answer(asked, f"HTTP {op.status}", self.here(op))
             if asked.owner:
                 self._served(asked, f"HTTP {op.status}", self.here(op))

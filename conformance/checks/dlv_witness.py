@@ -22,13 +22,9 @@ class StartTold(Grounded):
         for tool, call in pair(story, self.ground.tool_calls(story)).both:
             start = tool.started
             live = start.connection is story.request.connection and not start.connection.was_paused
-            if (
-                not live
-                or start.event.payload.announced
-                or start.stream.resumed
-                or not call.completed
-                or call.end is None
-            ):
+            if not live or start.stream.resumed or start.event.payload.announced:
+                continue
+            if not call.completed or call.end is None:
                 continue
             if call.end.at - call.op.at < _LONG_US or self.late_us(call.op.at, start.op.at):
                 continue

@@ -399,7 +399,7 @@ class Echo(Check):
                 self.fail(
                     "IDN-07",
                     f"the {name} that the client chose comes back changed",
-                    expected=f"{name}: {sent}",
+                    expected=f"{name}: {describe(sent)}",
                     actual=f"{name}: {describe(came)}",
                     witnesses=[request, notice],
                     user=asked.user,
@@ -429,7 +429,7 @@ class Echo(Check):
             self.fail(
                 "IDN-07",
                 "a run starts under another request_id than the client's",
-                expected=f"request_id: {request.asked.request_id}",
+                expected=f"request_id: {describe(request.asked.request_id)}",
                 actual=f"request_id: {describe(came)}",
                 witnesses=[request, seen],
                 run=seen.story,
@@ -442,7 +442,7 @@ class Echo(Check):
             self.fail(
                 "IDN-07",
                 "the thread_id that the client chose comes back changed",
-                expected=f"thread_id: {sent}",
+                expected=f"thread_id: {describe(sent)}",
                 actual=f"thread_id: {describe(came)}",
                 witnesses=[request, seen],
                 run=seen.story,

@@ -14,6 +14,16 @@ from conformance.story import Connection, Notice, Request, Sighting, Story
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _BAD_INPUT = {Action.GARBAGE: "LIF-08", Action.UNKNOWN_TYPE: "LIF-09", Action.OVERSIZE: "LIF-10"}
+_ANSWERS = {
+    "LIF-08": "an error frame, and everyone else unharmed",
+    "LIF-09": "an error frame (unknown_type)",
+    "LIF-10": "an error frame (too_large) or close 1009",
+}
+_HTTP_ANSWERS = {
+    "LIF-08": "an HTTP error (400), and everyone else unharmed",
+    "LIF-09": "an HTTP error (400)",
+    "LIF-10": "an HTTP error (413)",
+}
 
 
 class Repeats(Check):
@@ -323,17 +333,14 @@ class BadInput(Unconcerned):
         return unknown
 
     def _report_input(self, requirement: str, asked: ops.Asked, actual: str, op: ops.Operation) -> None:
-        expected = {
-            "LIF-08": "an error frame, and everyone else unharmed",
-            "LIF-09": "an error frame (unknown_type)",
-            "LIF-10": "an error frame (too_large) or close 1009",
-        }
+        connection = self.world.connections.get(asked.conn)
+        over_http = connection is not None and connection.op.method != "websocket"
         request = self.world.requests.get(asked.ask)
         self.exercised[requirement] += 1
         self.fail(
             requirement,
             f"{asked.action.value.replace('_', ' ')} ({asked.behaviour or 'input'}) is not answered as it must be",
-            expected=expected[requirement],
+            expected=(_HTTP_ANSWERS if over_http else _ANSWERS)[requirement],
             actual=actual,
             witnesses=[*([request] if request else []), self.here(op)],
             user=asked.user,

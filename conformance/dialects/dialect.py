@@ -28,9 +28,13 @@ class Decoder:
     def joined(self, raws: Sequence[bytes]) -> TextDelta | None:
         """Return what consecutive frames tell together, where each is but the next piece of one text; else None.
 
-        Only where it returns an event have the frames been taken in. Its timestamp is that of the last.
+        The event's timestamp is that of the last. The frames are taken in by `join` only, or by being decoded.
         """
         return None
+
+    def join(self, text: TextDelta) -> None:
+        """Take in the frames that `joined` has just returned as one."""
+        raise NotImplementedError
 
     def closed(self) -> Sequence[Event]:
         """Return what it means that the target has ended the connection, whole: for protocols where that ends a run."""

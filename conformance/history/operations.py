@@ -121,7 +121,7 @@ class Refused(Operation, frozen=True, tag="refused"):
     @property
     def raw(self) -> bytes:
         """What the target said: the body, or else the status line."""
-        return (self.body or f"HTTP {self.status} {self.reason}").encode()
+        return (self.body or f"HTTP {self.status} {self.reason}".rstrip()).encode()
 
 
 class ClosedBy(StrEnum):

@@ -429,7 +429,7 @@ def test_another_request_id_comes_back() -> History:
 @bad(
     "IDN-07",
     message="the thread_id that the client chose comes back changed",
-    expected="thread_id: a-thread-of-mine",
+    expected='thread_id: "a-thread-of-mine"',
     actual='thread_id: "*"',
     witnesses=("asked", "run_accepted"),
 )
