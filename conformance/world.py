@@ -58,6 +58,7 @@ class World:
         self._lags: deque[tuple[int, int]] = deque(maxlen=_LAGS)
         self.faults: dict[int, ops.FaultBegan] = {}
         self._mints_users = "jwt" in header.granted
+        self._anonymous = "anonymous" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
@@ -96,11 +97,23 @@ class World:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
         return [fault for fault in self.faults.values() if fault.user == user]
 
+    def taken_for_dead(self, connection: Connection, op: ops.Closed) -> bool:
+        """Tell whether a connection broke that the kit may have left without a pong: it was late, or did not read."""
+        if self.heartbeat_s is None or op.code not in ops.TAKEN_FOR_DEAD:
+            return False
+        beat = self.heartbeat_s * 1e6
+        unread = connection.was_paused and op.at - connection.paused_at >= beat
+        return unread or self.lagged_at >= op.at - beat
+
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
         if user is None:
             return None
         return user if self._mints_users else self.identities.get(user)
+
+    def identity_on(self, connection: Connection) -> str | None:
+        """Return the user id that a connection's credentials stand for; None where it has none, or it is not known."""
+        return None if self._anonymous else self.identity_of(connection.op.user)
 
     # -- operations of the kit --------------------------------------------------------------------------------------
 
@@ -261,7 +274,7 @@ class World:
     def _refused(self, connection: Connection, event: Refusal) -> Request | None:
         waiting = connection.unanswered
         named = [r for r in waiting if event.request_id is not None and r.asked.request_id == event.request_id]
-        request = next(iter(named or waiting), None)
+        request = next(iter(named or [r for r in waiting if r.may_be_refused] or waiting), None)
         if request is not None:
             request.refusal = event
             request.refused_line = self.line
@@ -427,7 +440,7 @@ class World:
         request = story.request
         own = request.connection is connection if request is not None else not self.header.timed
         shares = own or "multi_connection" in self.capabilities
-        if event.seq is not None and event.seq > 1 and not (shares and _saw_begin(connection, request)):
+        if event.seq is not None and event.seq > 1 and not (shares and saw_begin(connection, request)):
             stream.joined_late = True
             stream.high = event.seq - 1
         story.stream = stream if story.connection is None and own else None
@@ -578,7 +591,7 @@ def _same_question(first: Request | None, request: Request) -> bool:
     return (first.asked.user, first.asked.request_id) == (request.asked.user, request.asked.request_id)
 
 
-def _saw_begin(connection: Connection, request: Request | None) -> bool:
+def saw_begin(connection: Connection, request: Request | None) -> bool:
     """Tell whether a connection must have seen a run from its first event on.
 
     It asked for the run, and not for one that was there already, or it was greeted before anybody asked.

@@ -17,7 +17,7 @@ import msgspec
 from conformance.events import Kind
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Frame, Operation
-from conformance.story import Story
+from conformance.story import Sighting, Story
 from conformance.verdict import Finding, Measurement, Witness
 from conformance.world import World
 
@@ -178,6 +178,8 @@ class Check:
         connection = self.world.connections.get(conn) if conn is not None else None
         if isinstance(op, Frame):
             text = op.raw.decode(errors="backslashreplace")
+            if isinstance(evidence, Sighting) and evidence.pieces > 1:
+                text = text.rpartition("\n")[2]
         else:
             fields = msgspec.to_builtins(op)
             text = ", ".join(f"{key}={value}" for key, value in fields.items() if key not in ("op", "at", "conn"))

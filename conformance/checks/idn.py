@@ -10,7 +10,7 @@ from conformance.dialects.fields import describe
 from conformance.events import Accepted, Flaw, Kind, Ready
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Credentials
-from conformance.identity import is_placeholder
+from conformance.identity import is_no_id, is_placeholder
 from conformance.recent import Recent, RecentSet
 from conformance.story import Notice, Request, Sighting, Story
 
@@ -67,7 +67,8 @@ class Presence(Check):
         chosen = self._chosen(seen)
         for name in ("run_id", "thread_id", "user_id", "event_id"):
             value = getattr(event, name)
-            if value and is_placeholder(value) and value not in chosen:
+            stands_in = is_no_id if name == "event_id" else is_placeholder
+            if value and stands_in(value) and value not in chosen:
                 self._placeholder(seen, name, value)
         self._owner(seen)
         self._kinds(seen)
@@ -90,7 +91,7 @@ class Presence(Check):
         )
 
     def _owner(self, seen: Sighting) -> None:
-        own = self.world.identity_of(seen.story.user)
+        own = self.world.identity_on(seen.connection)
         if seen.foreign or own is None or seen.event.user_id is None:
             return
         self.exercised["IDN-08"] += 1
@@ -170,7 +171,7 @@ class Presence(Check):
     def tool(self, seen: Sighting) -> None:
         """A tool call's id is an id, too."""
         call_id = seen.event.payload.tool_call_id
-        if call_id and is_placeholder(call_id):
+        if call_id and is_no_id(call_id):
             self._placeholder(seen, "tool_call_id", call_id)
 
     def screen(self, told: Stretch) -> bool:
@@ -194,13 +195,14 @@ class Presence(Check):
     @on(Ready)
     def greeted(self, notice: Notice) -> None:
         """The server names the connection and the user."""
-        ready, own = notice.event, self.world.identity_of(notice.connection.user)
+        ready, own = notice.event, self.world.identity_on(notice.connection)
         assert isinstance(ready, Ready)
         if notice.connection.op.credentials not in (Credentials.VALID, Credentials.SHORT_LIVED):
             return  # who that is nobody can know: ACC-01
         for name in ("connection_id", "user_id"):
             value = getattr(ready, name)
-            if value and is_placeholder(value) and value != notice.connection.user:
+            stands_in = is_no_id if name == "connection_id" else is_placeholder
+            if value and stands_in(value) and value != notice.connection.user:
                 self.fail(
                     "IDN-02",
                     f"{name} is a placeholder",

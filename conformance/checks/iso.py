@@ -7,7 +7,7 @@ from typing import Any
 from conformance import canary, script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
 from conformance.dialects.fields import shorten
-from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
+from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, RunEvent, Unknown
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
@@ -55,7 +55,7 @@ class Leaks(Check):
         connection = self.world.connections[op.conn]
         self.exercised["ISO-10"] += bool(self._gone - {connection.op.user or ""})
         if op.body:
-            self._canaries(op.body.encode(), op.conn, [self.here(op)], None)
+            self._canaries(op.body.encode(), connection, [self.here(op)], None)
             self._ids(op.body.encode(), connection, self.here(op), None)
 
     @on(ops.Closed)
@@ -86,13 +86,13 @@ class Leaks(Check):
     def frame(self, op: ops.Received) -> None:
         """Look for canaries as they stand in any frame, or encoded."""
         raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
-        self._own = (self.world.line, self._canaries(raw, op.conn, [self.here(op)], None))
+        own = self._canaries(raw, self.world.connections[op.conn], [self.here(op)], None)
+        self._own = (self.world.line, own)
 
     def _canaries(
-        self, raw: bytes, conn: int, evidence: list[Evidence], story: Story | None
+        self, raw: bytes, connection: Connection, evidence: list[Evidence], story: Story | None
     ) -> list[tuple[bytes, Mark]]:
         """Report others' canaries; return the user's own."""
-        connection = self.world.connections[conn]
         own: list[tuple[bytes, Mark]] = []
         for token in canary.find(raw):
             mark = self.world.marks.get(token.encode())
@@ -235,7 +235,7 @@ class Leaks(Check):
         if canary.may_be_encoded(whole):
             for seen, piece in zip(passage.sightings, pieces, strict=True):
                 if seen.line != self._own[0]:
-                    self._canaries(piece, seen.connection.number, [seen], seen.story)
+                    self._canaries(piece, seen.connection, [seen], seen.story)
 
     def screen(self, told: Stretch) -> bool:
         """What is due to be searched holds no id of others, nor a canary in any code."""
@@ -432,13 +432,17 @@ def _novel(seen: Sighting) -> bytes:
     The text of a streamed answer is searched as a whole, with its neighbours', at the run's end.
     """
     event, first = seen.event, seen.story.first
-    if first is None or not event.exact or event.agent_name != first.event.agent_name:
+    if first is None or not event.exact or _named(event) != _named(first.event):
         return seen.op.raw
     if event.kind is Kind.TEXT:
         return b""
     raw = seen.op.raw
     start = raw.find(b'"payload"')
     return raw[start:] if start > 0 else raw
+
+
+def _named(event: RunEvent) -> tuple[str | None, ...]:
+    return event.agent_name, event.thread_id, event.user_id, event.traceparent
 
 
 class Bystanders(Check):

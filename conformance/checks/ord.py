@@ -9,9 +9,10 @@ from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.story import Connection, Sighting, Story, Stream
 
-_NO_PONG = frozenset({1006, 1011})
 _GAP = 10_000
 _SLOW_CONSUMER = frozenset({1008, 1013, 4408})
+_OTHER_REASONS = frozenset({1009, 1012})
+"""A message of the kit's was too large, or the target restarts: said to anybody, however fast it reads."""
 
 
 class Sequence(Unconcerned):
@@ -241,9 +242,8 @@ class Replays(Unconcerned):
         if connection.op.method != "websocket":
             self.exercised["DLV-06"] += 1
             return  # the body is whole
-        beat = self.world.heartbeat_s
-        if op.code in _NO_PONG and beat is not None and op.at - connection.paused_at >= beat * 1e6:
-            return  # it read no ping for a heartbeat or longer: taken for dead, not for slow
+        if op.code in _OTHER_REASONS or self.world.taken_for_dead(connection, op):
+            return
         self.exercised["DLV-06"] += 1
         if op.code not in _SLOW_CONSUMER:
             self.fail(

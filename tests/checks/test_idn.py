@@ -551,6 +551,19 @@ def test_a_target_that_names_no_user_beforehand() -> History:
     return history
 
 
+@undecided("IDN-08", reason="nothing was seen")
+def test_a_target_that_authenticates_nobody() -> History:
+    """Whoever comes without credentials may be somebody else each time."""
+    history = History(granted=("anonymous",))
+    for visitor in ("visitor-8d1f", "visitor-27c0"):
+        socket = history.connecting(ALICE)
+        socket.connected()
+        socket.greeted(user_id=visitor)
+        socket.start().whole(user_id=visitor)
+        socket.closed()
+    return history
+
+
 # -- IDN-09, IDN-10 -------------------------------------------------------------------------------------------------
 
 
