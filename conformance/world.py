@@ -93,6 +93,13 @@ class World:
             return self.now - since
         return sum(min(by, at - since) for at, by in self._lags if at > since)
 
+    def slack_us(self, since: int) -> int:
+        """Return by how much what came since a time (µs) may have come later than it should without being at fault.
+
+        As late as the kit was, a target on the same machine may have been, too.
+        """
+        return 2 * self.late_us(since)
+
     def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
         return [fault for fault in self.faults.values() if fault.user == user]
