@@ -437,7 +437,7 @@ class World:
             fresh = seq > story.high and stream is story.stream  # a new event under a used id
         overtaking = False
         if stream.replaying and seq is not None:
-            overtaking = seq > stream.high + 1 and _was_live(connection, event)
+            overtaking = seq > stream.high + 1 and was_live(connection, event)
             stream.replaying = seq != stream.high + 1
         foreign = connection.op.user != story.user
         return Sighting(self.line, op, event, connection, story, stream, fresh, foreign, overtaking)
@@ -610,7 +610,7 @@ def saw_begin(connection: Connection, request: Request | None) -> bool:
     return connection.ready_at is not None and connection.ready_at <= request.asked.at
 
 
-def _was_live(connection: Connection, event: RunEvent) -> bool:
+def was_live(connection: Connection, event: RunEvent) -> bool:
     """Tell whether an event can have been sent live, because it happened after the connection was greeted."""
     ready = connection.ready
     if ready is None or ready.server_time is None or event.timestamp is None:

@@ -78,6 +78,7 @@ class Latency(Check):
         self._slowest: tuple[int, Sighting] | None = None
         self._slow_us = self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms) * 1000
         self._told: list[int] = []
+        self._excused = 0
 
     @on(Flaw)
     def flaw(self, notice: Notice) -> None:
@@ -130,6 +131,7 @@ class Latency(Check):
         stamped_at, connection = seen.op.at - late_us, seen.connection
         begun = connection.connected if connection.op.method in ("websocket", "GET") else connection.op
         in_time = late_us - self.world.slack_us(stamped_at) <= self._slow_us
+        self._excused += in_time and not replayed
         if replayed or in_time or (begun is not None and begun.at > stamped_at):
             return  # nothing can arrive on a connection before it is open, nor in answer to what was not asked
         if self._slowest is None or late_us > self._slowest[0]:
@@ -202,6 +204,10 @@ class Latency(Check):
                 f"the slowest {ms(self._slowest[0])}",
                 witnesses=[self._slowest[1]],
                 run=self._slowest[1].story,
+            )
+        elif over + self._excused > _ALLOWED_LATE * (latency.samples + self._excused):
+            self.undecided["DLV-02"] = (
+                f"{self._excused} of the events that came late did so while the kit was late itself"
             )
         elif decision is Decision.UNDECIDED and latency.samples:
             self.undecided["DLV-02"] = (

@@ -37,7 +37,7 @@ class BufferedEvents(WebSocketManager):
     "doubled-delivery",
     "Each tool_completed event is delivered twice.",
     stands_for="A retry on a time-out without asking whether the first try went through.",
-    breaks=("DLV-04", "DLV-05"),
+    breaks=("DLV-04",),
 )
 class DoubledDelivery(WebSocketManager):
     """Says it again, to be sure."""
