@@ -16,7 +16,7 @@ from conformance.judge import SOURCE_FAMILIES, Judge
 from conformance.story import Sighting
 from conformance.verdict import Outcome, exit_code
 from conformance.world import World
-from tests.checks.examples import EXAMPLES, Example, described, of
+from tests.checks.examples import EXAMPLES, STATISTICAL, Example, described, of
 from tests.checks.exchanges import Exchange
 from tests.checks.histories import History, judge, violated
 
@@ -25,7 +25,6 @@ for _file in sorted(set(_HERE.glob("test_*.py")) - {Path(__file__)}):
     importlib.import_module(f"tests.checks.{_file.stem}")
 
 UNDECIDED: list[str] = []
-STATISTICAL = {"DLV-01", "DLV-02", "DLV-09", "IDN-05"}
 FAMILIES = {example.name[5:8].upper() for example in EXAMPLES}
 ELSEWHERE = {"AGU"}
 """Families of one dialect, whose checks are tested with that dialect."""
