@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -91,8 +92,8 @@ def test_an_unknown_but_namespaced_field_changes_nothing(example: Example) -> No
 def test_what_a_stranger_does_before_and_after_changes_nothing(example: Example) -> None:
     """Somebody else's good run before everything and after everything adds no violation, and hides none."""
     history = example.build()
-    dialect = history.header.dialect
-    before, after = History(number=9001, dialect=dialect), History(number=9501, dialect=dialect)
+    begun: dict[str, Any] = {"dialect": history.header.dialect, "began_us": history.header.began_us}
+    before, after = History(number=9001, **begun), History(number=9501, **begun)
     _stranger(before, "user-early")
     after.now = max((op.at for op in history.operations), default=0) / 1000
     _stranger(after, "user-late-comer")
@@ -107,7 +108,8 @@ def _stranger(history: History, user: str) -> None:
         return
     socket = history.connecting(user)
     socket.connected()  # not greeted: what a greeting announces holds for all
-    socket.start().whole()
+    if history.header.dialect == "five-events":
+        socket.start().whole()
 
 
 def _at_zero(op: Operation) -> Operation:
