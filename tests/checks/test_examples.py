@@ -2,7 +2,6 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -92,8 +91,8 @@ def test_an_unknown_but_namespaced_field_changes_nothing(example: Example) -> No
 def test_what_a_stranger_does_before_and_after_changes_nothing(example: Example) -> None:
     """Somebody else's good run before everything and after everything adds no violation, and hides none."""
     history = example.build()
-    begun: dict[str, Any] = {"dialect": history.header.dialect, "began_us": history.header.began_us}
-    before, after = History(number=9001, **begun), History(number=9501, **begun)
+    dialect, began_us = history.header.dialect, history.header.began_us
+    before, after = (History(number=number, dialect=dialect, began_us=began_us) for number in (9001, 9501))
     _stranger(before, "user-early")
     after.now = max((op.at for op in history.operations), default=0) / 1000
     _stranger(after, "user-late-comer")
