@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports unit clean-runs false-alarms interop format bench schema clean
+.PHONY: help verify test lint types imports unit clean-runs false-alarms kill-matrix interop format bench schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,12 +42,16 @@ false-alarms: .venv/.ready ## the same for each of its odd variants, and legal h
 interop: .venv/.ready ## judge the agents of others, each in an environment of its own (ONLY="agno" …)
 	@$(BIN)/python -m tests.interop $(ONLY)
 
+kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
+	@$(BIN)/python -m tests.kill_matrix $(ONLY)
+
 format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench: .venv/.ready ## how fast: judging a long history, and verifying the reference engine
 	@$(BIN)/python -m benchmarks.judge
+	@$(BIN)/python -m benchmarks.ag_ui
 	@$(BIN)/python -m benchmarks.verify
 
 schema: .venv/.ready ## write the JSON Schema of verdict.json anew

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from msgspec import Raw
+
 from conformance import __version__
 from conformance.catalogue import Catalogue, Requirement
 from conformance.checks import all_checks
-from conformance.checks.check import Check
+from conformance.checks.check import Check, Violation
 from conformance.dialects.dialect import Dialect
 from conformance.events import Event, Kind, Refusal, RunEvent
 from conformance.history.operations import Action, Closed, ClosedBy, Connecting, Header, Operation, Received, Refused
@@ -54,6 +56,7 @@ class Judge:
         self.crashes: dict[str, str] = {}
         self.operations = 0
         self._seen: set[tuple[str, str, str | None, str]] = set()
+        self._scenes: dict[str, set[str | None]] = {}
         kinds = all_checks() if checks is None else checks
         self.checks = [kind(self.world, self._report) for kind in kinds if kind.dialect in (None, dialect.name)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
@@ -117,28 +120,34 @@ class Judge:
         self._told(connection, op, connection.decoder.decode(op.raw))
 
     def feed_pieces(self, at: int, conn: int, raws: list[bytes]) -> bool:
-        """Take in frames that came one right after the other, if they are the pieces of one text; tell whether."""
+        """Take in frames that came one right after the other, if they are the pieces of one text; tell whether.
+
+        They are judged as one where each but continues its run; else they must be fed one by one.
+        """
         world = self.world
         connection = world.connections.get(conn)
-        event = connection.decoder.joined(raws) if connection is not None else None
-        if connection is None or event is None:
+        raw = b"\n".join(raws)
+        event = connection.decoder.joined(raws) if connection is not None and 126 not in raw else None
+        seen = world.continues(connection, Received(at, conn, Raw(raw)), event) if connection and event else None
+        if connection is None or event is None or seen is None:
             return False
-        number = len(raws)
+        connection.decoder.join(event)
+        seen.pieces = number = len(raws)
         world.line += number
+        seen.line = world.line
         world.now = at
         self.operations += number
         world.frames += number
         world.events += number - 1
         connection.received += number
-        self._told(connection, Received(at, conn, text=b"\n".join(raws).decode()), (event,), pieces=number)
+        self._next(seen)
         return True
 
-    def _told(self, connection: Connection, op: Received, events: Sequence[Event], *, pieces: int = 1) -> None:
+    def _told(self, connection: Connection, op: Received, events: Sequence[Event]) -> None:
         raw = op.raw
         if len(events) == 1 and isinstance(events[0], RunEvent):
             seen = self.world.continues(connection, op, events[0])
             if seen is not None and (126 not in raw or 126 not in raw.replace(seen.story.own_canary, b"")):
-                seen.pieces = pieces
                 self._next(seen)
                 return
         self._call(self._on_frame, op)
@@ -202,15 +211,19 @@ class Judge:
         if name not in self.crashes:
             self.crashes[name] = f"check {name} crashed at line {self.world.line}: {traceback.format_exc(limit=-3)}"
 
-    def _report(self, finding: Finding) -> None:
-        requirement = finding.requirement
+    def _report(self, violation: Violation) -> None:
+        """Count a violation; keep the first few, and the first of each further scenario."""
+        requirement = violation.requirement
         self.violations[requirement] = self.violations.get(requirement, 0) + 1
         shown = self.findings.setdefault(requirement, [])
-        key = (requirement, finding.message, finding.run_id, finding.actual)
-        elsewhere = all(other.scenario != finding.scenario for other in shown)
-        if (len(shown) < SHOWN or elsewhere) and key not in self._seen:
+        scenes = self._scenes.setdefault(requirement, set())
+        if len(shown) >= SHOWN and violation.scenario in scenes:
+            return
+        key = (requirement, violation.message, violation.run_id, violation.actual)
+        if key not in self._seen:
             self._seen.add(key)
-            shown.append(finding)
+            scenes.add(violation.scenario)
+            shown.append(violation.finding())
 
     # -- the verdict ------------------------------------------------------------------------------------------------
 

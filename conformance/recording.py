@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO
 
+import msgspec
+
 from conformance import __version__
 from conformance.catalogue import Catalogue
 from conformance.dialects import named
@@ -14,11 +16,10 @@ from conformance.history.operations import FORMAT, ClosedBy, Header, Operation
 from conformance.history.recorder import frame_operation
 from conformance.judge import Judge, collecting_seldom
 from conformance.story import LONGEST_PASSAGE
-from conformance.transports.sse import Comment, EventStream, ServerEvent, Stray
+from conformance.transports.sse import NEAR, Comment, EventStream, Row, ServerEvent, Stray
 from conformance.verdict import Verdict
 
 _CHUNK = 1 << 18
-_NEAR = 80
 _EVENT_STREAM = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])(?:data:|data[\r\n]|HTTP/[0-9])|\A\s*(?:event|id|retry)?:")
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})\s*(.*)")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
@@ -47,69 +48,68 @@ def judge_frames(
         timed=False,
     )
     judge = Judge(header, spoken, catalogue)
-    feeder = _Feeder(judge, spoken.piece)
+    frames = 0
     with collecting_seldom():
-        for operation in operations(lines, name=name, named=spoken.event_names):
-            feeder.feed(operation)
-        feeder.flush()
-    if not feeder.frames:
+        for told in operations(lines, name=name, named=spoken.event_names, piece=spoken.piece.encode()):
+            if isinstance(told, Pieces):
+                frames += len(told.raws)
+                _feed(judge, told)
+            else:
+                frames += isinstance(told, ops.Received | ops.Refused)
+                judge.feed(told)
+    if not frames:
         raise UsageError(f"{name}: no frames in it; expected one a line, or the data: lines of an event stream")
     return judge.verdict(only=only)
 
 
-class _Feeder:
-    """Feeds a judge with a recording: the pieces of a text that follow one another as one.
+class Pieces(msgspec.Struct, frozen=True):
+    """Frames of one connection, one right after the other, that may be pieces of a text; `at` is that of the first."""
 
-    `piece` is what such a frame has near its beginning; where it is empty, everything is fed one by one.
-    """
-
-    def __init__(self, judge: Judge, piece: str) -> None:
-        self.frames = 0
-        self._judge = judge
-        self._piece = piece
-        self._row: list[ops.Received] = []
-
-    def feed(self, op: Operation) -> None:
-        """Take in the next operation."""
-        if isinstance(op, ops.Received):
-            self.frames += 1
-            if self._piece and op.text is not None and op.text.find(self._piece, 0, _NEAR) >= 0:
-                self._row.append(op)
-                if len(self._row) == LONGEST_PASSAGE:
-                    self.flush()
-                return
-        self.frames += isinstance(op, ops.Refused)
-        self.flush()
-        self._judge.feed(op)
-
-    def flush(self) -> None:
-        """Hand on the pieces so far."""
-        row, self._row = self._row, []
-        if len(row) > 1 and self._judge.feed_pieces(row[-1].at, row[-1].conn, [op.raw for op in row]):
-            return
-        for op in row:
-            self._judge.feed(op)
+    at: int
+    conn: int
+    raws: list[bytes]
 
 
-def operations(file: IO[bytes], *, name: str, named: bool = False) -> Iterator[Operation]:
+def _feed(judge: Judge, row: Pieces) -> None:
+    """Feed a judge with pieces: together if they are that, and no more than fit into one passage."""
+    for start in range(0, len(row.raws), LONGEST_PASSAGE):
+        raws, at = row.raws[start : start + LONGEST_PASSAGE], row.at + start
+        if len(raws) == 1 or not judge.feed_pieces(at + len(raws) - 1, row.conn, raws):
+            for place, raw in enumerate(raws):
+                judge.feed(_received(at + place, row.conn, raw))
+
+
+def operations(file: IO[bytes], *, name: str, named: bool = False, piece: bytes = b"") -> Iterator[Operation | Pieces]:
     """Return what happened according to a recording, as operations of a history; `at` only counts them.
 
-    `named` tells that the names of server-sent events are part of their frames.
+    `named` tells that the names of server-sent events are part of their frames. Where `piece` is given, frames
+    that have it near their beginning are told together.
     """
     first = file.read(_CHUNK)
     chunks = chain([first], iter(lambda: file.read(_CHUNK), b""))
-    return _Responses(name, named=named).read(chunks) if _EVENT_STREAM.search(first) else _frames(chunks, name)
+    if _EVENT_STREAM.search(first):
+        return _Responses(name, named=named, piece=piece).read(chunks)
+    return _frames(chunks, name, piece)
 
 
-def _frames(chunks: Iterable[bytes], name: str) -> Iterator[Operation]:
+def _frames(chunks: Iterable[bytes], name: str, piece: bytes) -> Iterator[Operation | Pieces]:
     yield ops.Connecting(0, 1, None, name)
     yield ops.Connected(0, 1)
-    at = 0
+    at, row = 1, Pieces(1, 1, [])
     for line in _lines(chunks):
-        if line.rstrip(b"\r"):
+        data = line.rstrip(b"\r")
+        if piece and data.find(piece, 0, NEAR) >= 0:
+            row.raws.append(data)
+        elif data:
+            if row.raws:
+                yield row
+                at += len(row.raws)
+            yield _received(at, 1, data)
             at += 1
-            yield _received(at, 1, line.rstrip(b"\r"))
-    yield ops.Closed(at + 1, 1, ClosedBy.TARGET)
+            row = Pieces(at, 1, [])
+    if row.raws:
+        yield row
+    yield ops.Closed(at + len(row.raws), 1, ClosedBy.TARGET)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -130,9 +130,10 @@ def _received(at: int, conn: int, data: bytes) -> ops.Received:
 class _Responses:
     """The HTTP responses in a capture, each a connection of its own."""
 
-    def __init__(self, name: str, *, named: bool) -> None:
+    def __init__(self, name: str, *, named: bool, piece: bytes) -> None:
         self._name = name
         self._named = named
+        self._piece = piece
         self._at = 0
         self._conn = 0
         self._open = False
@@ -140,12 +141,17 @@ class _Responses:
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
 
-    def read(self, chunks: Iterable[bytes]) -> Iterator[Operation]:
+    def read(self, chunks: Iterable[bytes]) -> Iterator[Operation | Pieces]:
         """Yield the operations of all responses."""
-        stream = EventStream()
+        stream = EventStream(self._piece)
         for chunk in chain(chunks, [b"\n"]):  # the last line may lack its end
             for item in stream.items(chunk):
                 self._at += 1
+                if isinstance(item, Row):
+                    yield from self._begin()
+                    yield Pieces(self._at, self._conn, item.data)
+                    self._at += len(item.data) - 1
+                    continue
                 if isinstance(item, ServerEvent):
                     yield from self._begin()
                     yield _received(self._at, self._conn, item.frame(named=self._named))

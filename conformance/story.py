@@ -92,6 +92,11 @@ class Connection(msgspec.Struct, eq=False):
         return self.op.user
 
     @property
+    def held_back(self) -> bool:
+        """Whether the kit may have kept back what came on it: how long that took says nothing of the target."""
+        return self.was_paused or self.op.proxied
+
+    @property
     def open(self) -> bool:
         """Whether it is open as far as the kit knows."""
         return self.connected is not None and self.closed is None
@@ -160,9 +165,10 @@ class Story(msgspec.Struct, eq=False):
         self.early = {}
         self.text = []
         self.passage = []
-        self.last = self.terminal or self.last
         self.stream = None
-        self.first, self.last, self.terminal = map(_alone, (self.first, self.last, self.terminal))
+        self.first = _alone(self.first)
+        self.last = _alone(self.terminal or self.last)
+        self.terminal = self.last if self.terminal is not None else None
 
 
 class Sighting(msgspec.Struct, eq=False):
@@ -170,7 +176,8 @@ class Sighting(msgspec.Struct, eq=False):
 
     `fresh` tells an event of the run that was not seen before from one delivered again; `foreign` one that reached a
     connection of another user than the run's; `overtaking` one that was under way live when the client asked for a
-    replay, and may come before it. `pieces` is the number of frames that were told as this one (`Decoder.joined`).
+    replay, and may come before it. `pieces` is the number of frames that were told as this one (`Decoder.joined`):
+    its line is that of the last, its operation holds them all, one a line.
     """
 
     line: int
@@ -196,7 +203,16 @@ def _alone(seen: Sighting | None) -> Sighting | None:
     if seen is None:
         return None
     return Sighting(
-        seen.line, seen.op, seen.event, seen.connection, _NONE, seen.stream, seen.fresh, seen.foreign, seen.overtaking
+        seen.line,
+        seen.op,
+        seen.event,
+        seen.connection,
+        _NONE,
+        seen.stream,
+        seen.fresh,
+        seen.foreign,
+        seen.overtaking,
+        seen.pieces,
     )
 
 

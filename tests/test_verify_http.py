@@ -30,8 +30,9 @@ def test_the_reference_engine_keeps_every_promise_that_is_decided(quick: Path) -
     assert (verdict["verdict"], verdict["dialect"]) == ("pass", "ag-ui")
     assert {id for id, (outcome, _) in outcomes.items() if outcome == "fail"} == set()
     unseen = {id for id, (outcome, reason) in outcomes.items() if outcome == "unknown" and reason == UNSEEN}
-    # the engine has no steps, chunks, shared state and interrupts; what became of a run nobody listens to is not seen
-    assert {id for id in unseen if not id.startswith("AGU-")} <= {"LIF-04"}
+    # the engine has no steps, chunks, shared state and interrupts; what became of a run nobody listens to is not seen,
+    # and a reader of single answers is not held back
+    assert {id for id in unseen if not id.startswith("AGU-")} <= {"LIF-04", "DLV-06", "ISO-09"}
     assert verdict["summary"]["pass"] >= 60
     assert verdict["harness_errors"] == []
 
@@ -53,10 +54,16 @@ def test_no_token_is_in_the_history(quick: Path) -> None:
     assert "eyJ" not in (quick / "history.jsonl").read_text()
 
 
-@pytest.mark.parametrize("fault", ["fake-tool-success", "cross-user-leak", "expired-token-accepted"])
-def test_faulty_engines_are_found_out(fault: str, here: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "wanted"),
+    [
+        ("missing-tool-completion-on-error", "EVT-05"),
+        ("cross-user-leak", "ISO-01"),
+        ("expired-token-accepted", "ACC-02"),
+    ],
+)
+def test_faulty_engines_are_found_out(fault: str, wanted: str, here: Path) -> None:
     arguments = ["verify", "--reference", "--fault", fault, "--dialect", "ag-ui", "--seed", "7", "--quiet"]
-    wanted = {"fake-tool-success": "EVT-11", "cross-user-leak": "ISO-01", "expired-token-accepted": "ACC-02"}[fault]
     assert run([*arguments, "--only", wanted, "--out", "out"]) == 1
     verdict = json.loads(Path("out/verdict.json").read_text())
     assert {r["id"] for r in verdict["requirements"] if r["verdict"] == "fail"} == {wanted}

@@ -109,7 +109,7 @@ class Latency(Check):
         first = passage.sightings[0]
         if not first.fresh or first.foreign:
             return
-        replayed = first.stream.resumed or first.connection.was_paused or not self.world.header.timed
+        replayed = first.stream.resumed or first.connection.held_back or not self.world.header.timed
         began, add, skew_us = self._began, self._latency.add, self._skew_us
         for seen in passage.sightings:
             stamp = seen.event.timestamp
@@ -289,7 +289,7 @@ class FirstEvent(Check):
         request = seen.story.request
         if seen.story.first is not None or request is None or seen.foreign or seen.connection is not request.connection:
             return
-        if seen.connection.was_paused or request.asked.behaviour in ("queued", "greedy"):
+        if seen.connection.held_back or request.asked.behaviour in ("queued", "greedy"):
             return
         waited = seen.op.at - request.asked.at
         if waited > self._bound * 1000:
@@ -353,7 +353,7 @@ class Streaming(Check):
         start = tool.started
         if story.stop_asked is not None:
             return  # it was not left to sleep as long as it was told to
-        if start.connection is not seen.connection or seen.stream.resumed or seen.connection.was_paused:
+        if start.connection is not seen.connection or seen.stream.resumed or seen.connection.held_back:
             return
         args = start.event.payload.parameters
         took = args.get("ms") if isinstance(args, dict) and start.event.payload.tool_name == "sleep" else None

@@ -213,8 +213,8 @@ class Lifecycle(Check):
         if op.by is ClosedBy.KIT or op.code in _CLOSES_WITH_NOTICE:
             return
         connection = self.world.connections[op.conn]
-        if op.by is ClosedBy.NETWORK and connection.was_paused:
-            return  # a slow reader is told by a body that breaks off
+        if connection.was_paused:
+            return  # whether a slow reader is told of it is for DLV-06 to judge
         if self.world.taken_for_dead(connection, op):
             return
         for story in self.world.stories.values():
@@ -378,7 +378,7 @@ class Tools(Check):
     def _outcome(self, seen: Sighting) -> None:
         payload = seen.event.payload
         self.exercised["EVT-08"] += 1
-        result, error, status = payload.result is not UNSET, payload.error is not UNSET, payload.status
+        result, error, status = payload.result is not UNSET, payload.error is not UNSET, _status(payload)
         if status == "ok" and result and not error:
             return
         if status == "error" and error and payload.error.code and payload.error.message and not result:
@@ -403,9 +403,9 @@ class Tools(Check):
             self.exercised["EVT-13"] += 1
             if payload.tool_name != start.tool_name:
                 self._swapped(seen, tool, f"tool {start.tool_name!r} started, {payload.tool_name!r} completed")
-            elif payload.status == "ok" and payload.result is not UNSET:
+            elif _status(payload) == "ok" and payload.result is not UNSET:
                 self._another_calls_result(seen, tool)
-        failed = payload.status == "error"
+        failed = _status(payload) == "error"
         if (
             story.script is not None
             and start.tool_name == "fail"
@@ -539,6 +539,13 @@ class Tools(Check):
                     witnesses=[tool.started, *([story.terminal] if story.terminal else [])],
                     run=story,
                 )
+
+
+def _status(payload: Any) -> str | None:
+    """Return how a tool went; where that is said in a word that does not exist, which is SCH-02's, by what is there."""
+    if payload.status in ("ok", "error") or (payload.result is UNSET) == (payload.error is UNSET):
+        return payload.status  # type: ignore[no-any-return]
+    return "ok" if payload.error is UNSET else "error"
 
 
 def _args(tool: Tool) -> Any:

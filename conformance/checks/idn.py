@@ -17,6 +17,8 @@ from conformance.story import Notice, Request, Sighting, Story
 _SAMPLES = 400
 _NEEDED = 20
 _BITS = 64.0
+_TELLING = 3
+_NONE = "\0"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -89,7 +91,7 @@ class Presence(Check):
         )
 
     def _owner(self, seen: Sighting) -> None:
-        own = self.world.identity_of(seen.story.user)
+        own = self.world.identity_on(seen.connection)
         if seen.foreign or own is None or seen.event.user_id is None:
             return
         self.exercised["IDN-08"] += 1
@@ -193,7 +195,7 @@ class Presence(Check):
     @on(Ready)
     def greeted(self, notice: Notice) -> None:
         """The server names the connection and the user."""
-        ready, own = notice.event, self.world.identity_of(notice.connection.user)
+        ready, own = notice.event, self.world.identity_on(notice.connection)
         assert isinstance(ready, Ready)
         if notice.connection.op.credentials not in (Credentials.VALID, Credentials.SHORT_LIVED):
             return  # who that is nobody can know: ACC-01
@@ -401,7 +403,7 @@ class Echo(Check):
                 self.fail(
                     "IDN-07",
                     f"the {name} that the client chose comes back changed",
-                    expected=f"{name}: {sent}",
+                    expected=f"{name}: {describe(sent)}",
                     actual=f"{name}: {describe(came)}",
                     witnesses=[request, notice],
                     user=asked.user,
@@ -431,7 +433,7 @@ class Echo(Check):
             self.fail(
                 "IDN-07",
                 "a run starts under another request_id than the client's",
-                expected=f"request_id: {request.asked.request_id}",
+                expected=f"request_id: {describe(request.asked.request_id)}",
                 actual=f"request_id: {describe(came)}",
                 witnesses=[request, seen],
                 run=seen.story,
@@ -444,7 +446,7 @@ class Echo(Check):
             self.fail(
                 "IDN-07",
                 "the thread_id that the client chose comes back changed",
-                expected=f"thread_id: {sent}",
+                expected=f"thread_id: {describe(sent)}",
                 actual=f"thread_id: {describe(came)}",
                 witnesses=[request, seen],
                 run=seen.story,
@@ -497,14 +499,23 @@ class Entropy(Unconcerned):
             version = _UUID.fullmatch(run_id)
             if version and version[1] in "135":
                 return seen, f"{run_id}: a UUID of version {version[1]}, which is not random"
-            own = seen.event.user_id
-            if own and len(own) >= 3 and own in run_id and random_bits([i.replace(own, "") for i in ids]) < _BITS:
-                return seen, f"{run_id}: made from the user id {own}"
+        for kind in ("user_id", "thread_id"):
+            made_of = [seen for run_id, seen in self._ids.items() if _other(seen, kind) in run_id]
+            rest = [run_id.replace(_other(seen, kind), "") for run_id, seen in self._ids.items()]
+            if made_of and random_bits(rest) < _BITS:
+                of = f"the {kind.replace('_', ' ')} {_other(made_of[0], kind)}"
+                return made_of[0], f"{made_of[0].event.run_id}: made from {of}"
         if len(ids) >= _NEEDED:
             bits = random_bits(ids)
             if bits < _BITS:
                 return self._ids[ids[-1]], f"at most {bits:.0f} bits vary over {len(ids)} ids, e.g. {ids[0]}, {ids[1]}"
         return None
+
+
+def _other(seen: Sighting, kind: str) -> str:
+    """Return another id of a run's, if it is long enough to tell whether the run's id is made of it."""
+    value = getattr(seen.event, kind)
+    return value if value and len(value) >= _TELLING and value != seen.event.run_id else _NONE
 
 
 def random_bits(ids: list[str]) -> float:

@@ -14,6 +14,16 @@ from conformance.story import Connection, Notice, Request, Sighting, Story
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _BAD_INPUT = {Action.GARBAGE: "LIF-08", Action.UNKNOWN_TYPE: "LIF-09", Action.OVERSIZE: "LIF-10"}
+_ANSWERS = {
+    "LIF-08": "an error frame, and everyone else unharmed",
+    "LIF-09": "an error frame (unknown_type)",
+    "LIF-10": "an error frame (too_large) or close 1009",
+}
+_HTTP_ANSWERS = {
+    "LIF-08": "an HTTP error (400), and everyone else unharmed",
+    "LIF-09": "an HTTP error (400)",
+    "LIF-10": "an HTTP error (413)",
+}
 
 
 class Repeats(Check):
@@ -83,7 +93,7 @@ class Stopping(Check):
         took = seen.op.at - asked.at
         bounds = self.world.bounds
         allowed = bounds.scaled_ms(bounds.stop_ms) * 1000
-        if self.world.lagged_at >= asked.at:
+        if allowed < took <= allowed + self.world.late_us(asked.at):
             return
         self.exercised["LIF-02"] += 1
         told = seen.story.script
@@ -118,11 +128,10 @@ class Stopping(Check):
             return
         self.exercised["LIF-03"] += 1
         payload = seen.event.payload
-        took = seen.op.at - request.asked.at
+        took = seen.op.at - request.asked.at - self.world.late_us(request.asked.at)
         bounds = self.world.bounds
         allowed = limit * 1e6 + bounds.scaled_ms(bounds.stop_ms) * 1000
-        in_time = took <= allowed or self.world.lagged_at >= request.asked.at
-        if seen.event.kind is Kind.FAILED and payload.code == "timeout" and in_time:
+        if seen.event.kind is Kind.FAILED and payload.code == "timeout" and took <= allowed:
             return
         code = f" with code {payload.code}" if seen.event.kind is Kind.FAILED else ""
         self.fail(
@@ -189,8 +198,8 @@ class Orphans(Check):
         connection = self.world.connections[op.conn]
         if op.by is ClosedBy.TARGET or connection.op.user is None:
             return
-        if self.world.connections_of(connection.op.user):
-            return
+        if self.world.connections_of(connection.op.user) or self.world.faults_on(None):
+            return  # what becomes of the runs of a process that ends is for LIF-05 and LIF-06
         for story in self.world.open_of.get(connection.op.user, ()):
             if story.terminal is None and len(self._left) < 4_096:
                 self._left[story.number] = (story, self.here(op))
@@ -320,17 +329,14 @@ class BadInput(Unconcerned):
         return unknown
 
     def _report_input(self, requirement: str, asked: ops.Asked, actual: str, op: ops.Operation) -> None:
-        expected = {
-            "LIF-08": "an error frame, and everyone else unharmed",
-            "LIF-09": "an error frame (unknown_type)",
-            "LIF-10": "an error frame (too_large) or close 1009",
-        }
+        connection = self.world.connections.get(asked.conn)
+        over_http = connection is not None and connection.op.method != "websocket"
         request = self.world.requests.get(asked.ask)
         self.exercised[requirement] += 1
         self.fail(
             requirement,
             f"{asked.action.value.replace('_', ' ')} ({asked.behaviour or 'input'}) is not answered as it must be",
-            expected=expected[requirement],
+            expected=(_HTTP_ANSWERS if over_http else _ANSWERS)[requirement],
             actual=actual,
             witnesses=[*([request] if request else []), self.here(op)],
             user=asked.user,

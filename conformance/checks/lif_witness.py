@@ -3,7 +3,7 @@
 from conformance.checks.check import Here, ms, on
 from conformance.checks.grounded import Grounded
 from conformance.events import Kind
-from conformance.ground import Call, ToolCall
+from conformance.ground import Call, ModelCall, ToolCall
 from conformance.history import operations as ops
 from conformance.history.operations import CallEnd, ClosedBy
 from conformance.story import Story
@@ -107,7 +107,7 @@ class LeftBehind(Grounded):
         if still:
             self._never_ends(story, still[0], left)
         else:
-            self.exercised["LIF-04"] += bool(going)
+            self.exercised["LIF-04"] += any(map(_says_something, going))
 
     def _never_ends(self, story: Story, call: Call, left: ops.Closed) -> None:
         """Report a call that is open for longer than a run may take, if that is known."""
@@ -137,6 +137,14 @@ class LeftBehind(Grounded):
 def _requirement(story: Story, call: Call) -> str:
     """Tools of a run that was stopped are LIF-02's, all else is LIF-04's."""
     return "LIF-02" if story.stop_asked is not None and isinstance(call, ToolCall) else "LIF-04"
+
+
+def _says_something(call: Call) -> bool:
+    """Tell whether the end of a call that its client did not wait for shows a run that was stopped, or went on.
+
+    A tool that came to its own end shows neither.
+    """
+    return isinstance(call, ModelCall) or (call.end is not None and call.end.end is CallEnd.CLIENT_GONE)
 
 
 def _what(call: Call) -> str:

@@ -22,7 +22,7 @@ def target_options(function: F) -> F:
             click.option("--url", help="Where a running target listens, e.g. ws://127.0.0.1:8000/ws."),
             click.option("--dialect", help="A name, or a mapping FILE.toml (default: five-events)."),
             click.option("--app", metavar="MODULE:ATTR", help="An ASGI app, served by the kit on a free port."),
-            click.option("--command", help="A command that starts the target; {port} is a free port."),
+            click.option("--command", help="A command that starts the target; {port} is a free port, {data} a folder."),
             click.option("--health", help="A URL that answers 2xx when the started target is ready."),
             click.option("--reference", is_flag=True, help="The reference engine, started by the kit."),
             click.option("--fault", metavar="NAME", help="With --reference: one of its faulty variants."),

@@ -28,9 +28,13 @@ class Decoder:
     def joined(self, raws: Sequence[bytes]) -> TextDelta | None:
         """Return what consecutive frames tell together, where each is but the next piece of one text; else None.
 
-        Only where it returns an event have the frames been taken in. Its timestamp is that of the last.
+        The event's timestamp is that of the last. The frames are taken in by `join` only, or by being decoded.
         """
         return None
+
+    def join(self, text: TextDelta) -> None:
+        """Take in the frames that `joined` has just returned as one."""
+        raise NotImplementedError
 
     def closed(self) -> Sequence[Event]:
         """Return what it means that the target has ended the connection, whole: for protocols where that ends a run."""
@@ -177,6 +181,13 @@ class Dialect:
         For example socket.io: "40{auth}" after "0{…}", and "3" after "2".
         """
         return ()
+
+    def lets_in(self, raw: bytes) -> bool | None:
+        """Tell whether the first frame that says so lets in who has connected; None where a frame does not say.
+
+        For example socket.io: not yet with "0{…}", no with "44{…}".
+        """
+        return True
 
 
 def _plain_refusal(status: int, body: bytes) -> Refusal:

@@ -19,6 +19,15 @@ _SHORTEST = 24
 _READ = msgspec.json.Decoder(Received).decode
 
 
+class Unread(Received, frozen=True, tag="received"):
+    """A received frame of which `frame` is its line in the history: it is read when somebody looks at it."""
+
+    @property
+    def raw(self) -> bytes:
+        """The frame's bytes."""
+        return _READ(self.frame).raw
+
+
 class Lane:
     """Feeds a judge with blocks of a history's lines; `decode` reads one line as an operation, given its number."""
 
@@ -176,13 +185,6 @@ class Lane:
         line, places, events, stream = told.line, told.places, told.events, story.stream
         for at in needed:
             if at not in told.sightings:
-                op = _received(told.ops[places[at]], told.raws[at])
+                plain = told.ops[places[at]]
+                op = Unread(plain.at, plain.conn, Raw(told.raws[at]))
                 told.sightings[at] = Sighting(line + places[at], op, events[at], connection, story, stream)
-
-
-def _received(plain: Any, line: bytes) -> Received:
-    """Return the operation of a line, given what it says: as reading it would, but faster where it is in usual form."""
-    head = b'{"op":"received","at":%d,"conn":%d,"frame":' % (plain.at, plain.conn)
-    if line.startswith(head) and line.endswith(b"}\n"):
-        return Received(plain.at, plain.conn, Raw(line[len(head) : -2]))
-    return _READ(line)

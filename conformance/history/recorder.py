@@ -26,15 +26,11 @@ class Clock:
 
 
 class Recorder:
-    """Passes each operation to all listeners, in order. Secrets never get past it: it replaces them by a marker.
-
-    `before_frames` is called before each frame is stamped: to record first what may have kept it waiting.
-    """
+    """Passes each operation to all listeners, in order. Secrets never get past it: it replaces them by a marker."""
 
     def __init__(self, clock: Clock, listeners: Iterable[Listener]) -> None:
         self.clock = clock
         self._listeners = tuple(listeners)
-        self.before_frames: Callable[[], None] = lambda: None
         self._secrets: dict[bytes, dict[bytes, bytes]] = {}
 
     def keep_secret(self, secret: str, *, of: str) -> None:
@@ -62,7 +58,6 @@ class Recorder:
 
     def frame(self, kind: type[F], conn: int, data: bytes | str) -> F:
         """Append a frame as it was on the wire and return the operation."""
-        self.before_frames()
         operation = frame_operation(kind, self.clock.now(), conn, self.redact_frame(data))
         self.record(operation)
         return operation

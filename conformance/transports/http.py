@@ -69,7 +69,7 @@ class Frames:
         if self._framing is Framing.EVENTS:
             for item in self._events.items(chunk):
                 if isinstance(item, ServerEvent):
-                    yield self._event(item.type, item.data)
+                    yield item.frame(named=self._named)
                 elif isinstance(item, Comment):
                     yield item
         elif self._framing is Framing.LINES:
@@ -81,11 +81,8 @@ class Frames:
     def close(self) -> bytes | None:
         """The body is whole: return its last frame, where the end of the body is what ends it."""
         if self._framing is Framing.EVENTS:
-            return self._events.close()
+            return self._events.close(named=self._named)
         return self._rest.strip() or None
-
-    def _event(self, kind: str, data: bytes) -> bytes:
-        return b"event: " + kind.encode() + b"\ndata: " + data if self._named and kind != "message" else data
 
 
 def open_http(url: str, *, receive_buffer: int | None = None) -> httpx.AsyncClient:

@@ -6,6 +6,7 @@ import msgspec
 
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
+NEAR = 80
 
 
 class ServerEvent(msgspec.Struct, frozen=True, gc=False):
@@ -33,19 +34,27 @@ class Stray(msgspec.Struct, frozen=True):
     line: bytes
 
 
-Item = ServerEvent | Comment | Stray
+class Row(msgspec.Struct, frozen=True):
+    """The data of events that came one right after the other, each on one line with the stream's `piece` in it."""
+
+    data: list[bytes]
+
+
+Item = ServerEvent | Comment | Stray | Row
 
 
 class EventStream:
     """Splits a stream of bytes into its events. Lines end with LF, CRLF or CR, whatever way the bytes are cut.
 
     `comments` counts the comments so far, `last_id` is the id to resume after and `retry_ms` the time to wait before.
+    Events with `piece` near the beginning of their data are told in rows, if it is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, piece: bytes = b"") -> None:
         self.comments = 0
         self.last_id = ""
         self.retry_ms: int | None = None
+        self._piece = piece
         self._begun = False
         self._after_cr = False
         self._parts: list[bytes] = []
@@ -70,12 +79,22 @@ class EventStream:
         self._parts.append(text)
         *blocks, rest = b"".join(self._parts).split(b"\n\n")
         self._parts.clear()
+        row: list[bytes] = []
         for block in blocks:
-            if block.startswith(_DATA) and b"\n" not in block and not self._data and not self._type:
-                yield ServerEvent(block[6:], "message", self.last_id)
+            plain = block.startswith(_DATA) and b"\n" not in block and not self._data and not self._type
+            if plain and self._piece and block.find(self._piece, 0, NEAR) >= 0:
+                row.append(block[6:])
                 continue
-            yield from self._read(block.split(b"\n"))
-            yield from self._dispatch()
+            if row:
+                yield Row(row)
+                row = []
+            if plain:
+                yield ServerEvent(block[6:], "message", self.last_id)
+            else:
+                yield from self._read(block.split(b"\n"))
+                yield from self._dispatch()
+        if row:
+            yield Row(row)
         lines, end, unfinished = rest.rpartition(b"\n")
         if end:
             yield from self._read(lines.split(b"\n"))

@@ -1,58 +1,21 @@
 """AG-UI as the kit asks for it: what its events cannot say is nobody's fault."""
 
-from typing import Any
-
-from conformance.history.operations import Action, ClosedBy
+from conformance.history.operations import ClosedBy
 from conformance.script import Script, say, tool
 from tests.checks.examples import bad, good, undecided
-from tests.checks.histories import ALICE, History, Socket, violated
+from tests.checks.exchanges import Exchange, agui
+from tests.checks.histories import History, violated
 
 
-class Exchange:
-    """One request and its response; runs and threads have the names that the client gave."""
-
-    def __init__(self, history: History, script: Script, *, thread: str = "thread-1") -> None:
-        self.history, self.thread = history, thread
-        self.run_id = history.id()
-        self.socket: Socket = history.connecting(ALICE, url="http://target/", method="POST", accept="text/event-stream")
-        self.canary = history.canary()
-        names: dict[str, Any] = {"request_id": self.run_id, "thread_id": thread, "canary": self.canary}
-        self.socket.asks(Action.START, script=script, behaviour="tool", **names)
-        self.socket.connected(200, content_type="text/event-stream", cache_control="no-store")
-        self.tells("RUN_STARTED", threadId=thread, runId=self.run_id)
-
-    def tells(self, wire_type: str, **fields: Any) -> None:
-        self.socket.receives({"type": wire_type, **fields})
-
-    def calls(self, name: str, arguments: str, result: str, *, held_ms: float = 0, runs_ms: float = 0) -> None:
-        """A call with its result; `held_ms` pass before TOOL_CALL_END, `runs_ms` after it."""
-        call = self.history.id()
-        self.tells("TOOL_CALL_START", toolCallId=call, toolCallName=name)
-        self.tells("TOOL_CALL_ARGS", toolCallId=call, delta=arguments)
-        self.history.after(held_ms)
-        self.tells("TOOL_CALL_END", toolCallId=call)
-        self.history.after(runs_ms)
-        self.tells("TOOL_CALL_RESULT", messageId=self.history.id(), toolCallId=call, content=result)
-
-    def says(self, text: str) -> None:
-        message = self.history.id()
-        self.tells("TEXT_MESSAGE_START", messageId=message, role="assistant")
-        self.tells("TEXT_MESSAGE_CONTENT", messageId=message, delta=text)
-        self.tells("TEXT_MESSAGE_END", messageId=message)
-
-    def finishes(self) -> None:
-        self.tells("RUN_FINISHED", threadId=self.thread, runId=self.run_id)
-        self.socket.closed(ClosedBy.TARGET, None)
-
-
-def history() -> History:
-    return History(dialect="ag-ui")
+def used(story: History, script: Script, thread: str = "thread-1") -> Exchange:
+    """A run that uses its tool."""
+    return Exchange(story, script=script, thread_id=thread, behaviour="tool").starts()
 
 
 def failing(result: str) -> History:
     """A tool that fails, and the result that was told of it."""
-    story = history()
-    run = Exchange(story, [tool("fail", message="broken"), *say("well")])
+    story = agui()
+    run = used(story, [tool("fail", message="broken"), *say("well")])
     run.calls("fail", '{"message": "broken"}', result)
     run.says("well")
     run.finishes()
@@ -70,8 +33,8 @@ def test_a_result_that_says_in_its_own_words_what_happened() -> History:
 
 
 def sleeping(**times: float) -> History:
-    story = history()
-    run = Exchange(story, [tool("sleep", ms=300, text="zzz"), *say("well")])
+    story = agui()
+    run = used(story, [tool("sleep", ms=300, text="zzz"), *say("well")])
     run.calls("sleep", '{"ms": 300, "text": "zzz"}', "zzz", **times)
     run.says("well")
     run.finishes()
@@ -91,14 +54,14 @@ def test_a_call_that_is_told_at_once_and_whose_arguments_end_with_the_tool() -> 
 
 def second_on_a_thread(*, left: bool) -> History:
     """A second run of a thread shows what the first one was asked, in the thread's messages."""
-    story = history()
-    first = Exchange(story, say("one"))
+    story = agui()
+    first = used(story, say("one"))
     first.says("on")
     if left:
-        first.socket.closed(ClosedBy.KIT, None)
-    second = Exchange(story, say("two"))
+        first.ends(ClosedBy.KIT)
+    second = used(story, say("two"))
     second.says("two")
-    asked = {"id": story.id(), "role": "user", "content": first.canary}
+    asked = {"id": story.id(), "role": "user", "content": first.asked.canary}
     second.tells("MESSAGES_SNAPSHOT", messages=[asked])
     second.finishes()
     if not left:
@@ -122,11 +85,8 @@ def test_what_a_concurrent_run_was_told() -> History:
 
 
 def answered(content_type: str) -> History:
-    story = history()
-    socket = story.connecting(ALICE, url="http://target/", method="POST", accept="text/event-stream")
-    socket.asks(Action.START, request_id="run-1234567", thread_id="thread-1", canary=story.canary(), script=say("x"))
-    socket.connected(200, content_type=content_type)
-    socket.closed(ClosedBy.KIT, None)
+    story = agui()
+    Exchange(story, script=say("x")).begins(content_type).ends(ClosedBy.KIT)
     return story
 
 

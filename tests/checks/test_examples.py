@@ -17,13 +17,14 @@ from conformance.story import Sighting
 from conformance.verdict import Outcome, exit_code
 from conformance.world import World
 from tests.checks.examples import EXAMPLES, Example, described, of
+from tests.checks.exchanges import Exchange
 from tests.checks.histories import History, judge, violated
 
 _HERE = Path(__file__).parent
-for _file in sorted([*_HERE.glob("test_???.py"), *_HERE.glob("test_???_witness.py")]):
+for _file in sorted(set(_HERE.glob("test_*.py")) - {Path(__file__)}):
     importlib.import_module(f"tests.checks.{_file.stem}")
 
-UNDECIDED = ["DLV-08", "LIF-05", "LIF-06", "LIF-07"]
+UNDECIDED: list[str] = []
 STATISTICAL = {"DLV-01", "DLV-02", "DLV-09", "IDN-05"}
 FAMILIES = {example.name[5:8].upper() for example in EXAMPLES}
 ELSEWHERE = {"AGU"}
@@ -91,7 +92,8 @@ def test_an_unknown_but_namespaced_field_changes_nothing(example: Example) -> No
 def test_what_a_stranger_does_before_and_after_changes_nothing(example: Example) -> None:
     """Somebody else's good run before everything and after everything adds no violation, and hides none."""
     history = example.build()
-    before, after = History(number=9001), History(number=9501)
+    dialect = history.header.dialect
+    before, after = History(number=9001, dialect=dialect), History(number=9501, dialect=dialect)
     _stranger(before, "user-early")
     after.now = max((op.at for op in history.operations), default=0) / 1000
     _stranger(after, "user-late-comer")
@@ -101,6 +103,9 @@ def test_what_a_stranger_does_before_and_after_changes_nothing(example: Example)
 
 
 def _stranger(history: History, user: str) -> None:
+    if history.header.dialect == "ag-ui":
+        Exchange(history, user).whole()
+        return
     socket = history.connecting(user)
     socket.connected()  # not greeted: what a greeting announces holds for all
     socket.start().whole()

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.errors import UsageError
 from conformance.history import operations as ops
-from conformance.recording import judge_frames, operations
+from conformance.recording import Pieces, judge_frames, operations
 from tests.dialects_ag_ui.streams import (
     CATALOGUE,
     Frame,
@@ -26,7 +26,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: n
 
 
 def _read(recording: bytes) -> list[ops.Operation]:
-    return list(operations(io.BytesIO(recording), name="a recording"))
+    return [op for op in operations(io.BytesIO(recording), name="a recording") if isinstance(op, ops.Operation)]
 
 
 def _tags(recording: bytes) -> list[str]:
@@ -35,6 +35,17 @@ def _tags(recording: bytes) -> list[str]:
 
 def _frames(recording: bytes) -> list[tuple[int, bytes]]:
     return [(op.conn, op.raw) for op in _read(recording) if isinstance(op, ops.Received)]
+
+
+@pytest.mark.parametrize("recorded", [b"data: 1\n\ndata: p2\n\ndata: p3\n\n: x\n\ndata: p4\n\n", b"1\np2\np3\n4\np5"])
+def test_frames_that_may_be_pieces_of_a_text_are_told_together(recorded: bytes) -> None:
+    told = list(operations(io.BytesIO(recorded), name="a recording", piece=b"p"))
+    one_by_one = _read(recorded)
+    rows = [(row.at, row.raws) for row in told if isinstance(row, Pieces)]
+    assert rows == [(2, [b"p2", b"p3"]), (5, [recorded[-2:] if b"data" not in recorded else b"p4"])]
+    assert [op for op in told if isinstance(op, ops.Operation)] == [
+        op for op in one_by_one if not (isinstance(op, ops.Received) and op.raw.startswith(b"p"))
+    ]
 
 
 @pytest.mark.parametrize(

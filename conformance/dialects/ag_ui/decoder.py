@@ -46,6 +46,7 @@ class AgUiDecoder(Decoder):
         self._calls: Recent[str, Call] = Recent(_REMEMBERED)
         self._threads: Recent[str, str] = Recent(_REMEMBERED)
         self._clock = Clock()
+        self._joining: tuple[Message | Run, ...] = ()
 
     def decode(self, raw: bytes) -> Sequence[Event]:
         """Return the frame's events, among them what is wrong with its form and its place."""
@@ -88,10 +89,14 @@ class AgUiDecoder(Decoder):
             stamp = self._clock.read(times[-1])
             if stamp is None or self._clock.read(times[0]) is None:
                 return None
-        text = "".join(deltas)
-        message.pieces.append(text)
-        run.pieces.append(text)
-        return TextDelta(None, run.run_id, run.thread_id, None, None, stamp, None, TextPayload(text))
+        self._joining = message, run
+        payload = TextPayload("".join(deltas))
+        return TextDelta(None, run.run_id, run.thread_id, None, None, stamp, None, payload)
+
+    def join(self, text: TextDelta) -> None:
+        """Take in the contents that `joined` has just returned as one."""
+        for told in self._joining:
+            told.pieces.append(text.payload.text)
 
     def _deviating(self, raw: bytes) -> Sequence[Event]:
         flaws: list[Flaw] = []
