@@ -17,6 +17,8 @@ from conformance.history.recorder import frame_operation
 from tests.checks.histories import History, Run
 
 Frame = dict[str, Any]
+SHARES = {"DLV-01", "DLV-02", "DLV-09", "IDN-05"}
+"""Requirements on shares of many events."""
 
 
 @dataclass(frozen=True)
