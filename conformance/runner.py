@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from conformance import __version__
@@ -24,7 +24,7 @@ from conformance.dialects.dialect import Dialect
 from conformance.errors import TargetUnreachable, UsageError
 from conformance.history import operations as ops
 from conformance.history.operations import FORMAT, Header, Operation
-from conformance.history.recorder import Clock, Recorder
+from conformance.history.recorder import Clock, Listener, Recorder
 from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
 from conformance.lateness import Lateness
@@ -32,9 +32,13 @@ from conformance.launch import Launched, accepts_connections, free_port
 from conformance.nemesis.faults import Faults
 from conformance.nemesis.process import Process
 from conformance.scenarios import all_scenarios
+from conformance.scenarios.replay import replay
 from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
 from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
+
+if TYPE_CHECKING:  # it needs Hypothesis, which takes a while to import
+    from conformance.explore.explorer import Exploration, Tap
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
 _GRACE_MS = 10_000.0
@@ -47,7 +51,11 @@ _SCHEMES = {"websocket": ("ws", "wss"), "http": ("http", "https")}
 
 @dataclass(frozen=True)
 class Options:
-    """How to verify. `out` is an existing folder; `repeat` the command that does the same again."""
+    """How to verify. `out` is an existing folder; `repeat` the command that does the same again.
+
+    With `files` their steps are taken instead of the scenarios. `explore_s` is how long to explore after that,
+    beginning with those steps.
+    """
 
     out: Path
     profile: Profile = Profile.QUICK
@@ -55,6 +63,8 @@ class Options:
     seed: int = 0
     only: tuple[str, ...] = ()
     repeat: str | None = None
+    files: tuple[Path, ...] = ()
+    explore_s: float = 0.0
 
 
 class Progress(Protocol):
@@ -68,6 +78,14 @@ class Progress(Protocol):
         """Some time has passed."""
         ...
 
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """An example was explored; `shrinking` names the requirement whose violation is made smaller, if one is."""
+        ...
+
+    def explored(self, exploration: "Exploration") -> None:
+        """The exploration is over."""
+        ...
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -76,6 +94,12 @@ class Silent:
         """Do nothing."""
 
     def tick(self, *, events: int, connections: int, findings: int, at_s: float) -> None:
+        """Do nothing."""
+
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """Do nothing."""
+
+    def explored(self, exploration: "Exploration") -> None:
         """Do nothing."""
 
 
@@ -244,7 +268,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
     """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
     watcher = progress or Silent()
     catalogue = load_catalogue()
-    scenarios = chosen(options.only, catalogue)
+    scenarios = list(map(replay, options.files)) if options.files else chosen(options.only, catalogue)
     dialect = spoken(target)
     async with AsyncExitStack() as stack:
         clock = Clock()
@@ -272,8 +296,10 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         )
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
+        tap = _tap() if options.explore_s else None
         lateness = Lateness(clock)
-        recorder = lateness.recorder = Recorder(clock, [lateness.look, writer, judge.feed])
+        listeners: list[Listener] = [lateness.look, writer, judge.feed, *([tap.feed] if tap is not None else [])]
+        recorder = lateness.recorder = Recorder(clock, listeners)
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
@@ -282,7 +308,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         if launched is not None:
             process = Process(launched, faults, grace_s=bounds.scaled_ms(_GRACE_MS) / 1000)
             wire.breaking = process.breaking
-        play = _Play(wire, judge, options, scenarios, watcher, writer, faults, process)
+        play = _Play(wire, judge, options, scenarios, watcher, writer, faults, process, tap)
         await play.all(lateness)
         warnings = play.warnings
         if play.gone is not None:
@@ -290,6 +316,12 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
                 raise TargetUnreachable(play.gone)
             warnings = [*warnings, play.gone]
         return judge.verdict(only=options.only, warnings=warnings)
+
+
+def _tap() -> "Tap":
+    from conformance.explore.explorer import Tap
+
+    return Tap()
 
 
 def _granted(*, launched: bool, witnessed: bool) -> set[str]:
@@ -309,9 +341,11 @@ class _Play:
         writer: HistoryWriter,
         faults: Faults,
         process: Process | None,
+        tap: "Tap | None" = None,
     ) -> None:
         self.faults = faults
         self.process = process
+        self.tap = tap
         self.wire = wire
         self.judge = judge
         self.options = options
@@ -338,6 +372,8 @@ class _Play:
             for scenario in rest:
                 if scenario.alone and self.gone is None:
                     await self._one(scenario)
+            if self.tap is not None and self.gone is None:
+                await self._explore(self.tap)
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -354,6 +390,33 @@ class _Play:
                 at_s=self.wire.recorder.clock.now() / 1e6,
             )
             self.writer.flush()
+
+    async def _explore(self, tap: "Tap") -> None:
+        """Explore; who interrupts it gets a verdict on what was seen."""
+        from conformance.explore.explorer import Case, Explorer
+        from conformance.explore.scenario_file import read
+
+        if self.wire.auth.users is not None:
+            self.warnings.append("exploration: not possible, each example needs fresh users and these are all known")
+            return
+        options = self.options
+        examples = tuple(read(path).steps for path in options.files)
+        case = Case(self.wire, self.judge, tap, self.judge.catalogue, options.out, options.only, examples)
+        explorer = Explorer(case, duration_s=options.explore_s, seed_=options.seed, watcher=self.progress)
+        try:
+            await explorer.run()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            self.warnings.append("exploration: interrupted")
+        found = explorer.result
+        if found.gone is not None:
+            self.gone = f"the target went away during the exploration: {found.gone}"
+        for each in found.found:
+            if each.tried and not each.reproduced:
+                self.warnings.append(f"exploration: {each.requirement} was not violated when the steps were repeated")
+        self.progress.explored(found)
 
     def _facts(self) -> Facts:
         world = self.judge.world

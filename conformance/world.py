@@ -444,7 +444,7 @@ class World:
         request = story.request
         own = request.connection is connection if request is not None else not self.header.timed
         shares = own or "multi_connection" in self.capabilities
-        if event.seq is not None and event.seq > 1 and not (shares and _saw_begin(connection, request)):
+        if event.seq is not None and event.seq > 1 and not (shares and saw_begin(connection, request)):
             stream.joined_late = True
             stream.high = event.seq - 1
         story.stream = stream if story.connection is None and own else None
@@ -595,7 +595,7 @@ def _same_question(first: Request | None, request: Request) -> bool:
     return (first.asked.user, first.asked.request_id) == (request.asked.user, request.asked.request_id)
 
 
-def _saw_begin(connection: Connection, request: Request | None) -> bool:
+def saw_begin(connection: Connection, request: Request | None) -> bool:
     """Tell whether a connection must have seen a run from its first event on.
 
     It asked for the run, and not for one that was there already, or it was greeted before anybody asked.

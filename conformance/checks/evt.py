@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from conformance import script
@@ -450,8 +451,9 @@ class Tools(Check):
 
     def _another_calls_result(self, seen: Sighting, tool: Tool) -> None:
         own = _text_of(tool)
-        result = describe(seen.event.payload.result)
-        if own is None or own in result:
+        told = seen.event.payload.result
+        result = told if isinstance(told, str) else msgspec.json.encode(told).decode()
+        if own is None or own in result or msgspec.json.encode(own).decode()[1:-1] in result:
             return
         for other in seen.story.tools.values():
             text = _text_of(other)

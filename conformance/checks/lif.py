@@ -255,12 +255,15 @@ class BadInput(Unconcerned):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._open: dict[int, ops.Asked] = {}
+        self._overfed: set[int] = set()
 
     @on(ops.Asked)
     def asked(self, op: ops.Asked) -> None:
         """Bad input goes out."""
         if op.action in _BAD_INPUT:
             self._open[op.conn] = op
+        if op.action is Action.OVERSIZE:
+            self._overfed.add(op.conn)
 
     @on(Refusal)
     def refused(self, notice: Notice) -> None:
@@ -273,6 +276,8 @@ class BadInput(Unconcerned):
     def closed(self, op: ops.Closed) -> None:
         """It was answered by a close; or someone else's connection went down with it."""
         asked = self._open.pop(op.conn, None)
+        overfed = op.conn in self._overfed
+        self._overfed.discard(op.conn)
         connection = self.world.connections[op.conn]
         if connection.op.method != "websocket":
             if asked is not None and op.by is not ClosedBy.KIT and not self._unlimited(asked):
@@ -282,7 +287,7 @@ class BadInput(Unconcerned):
             return
         if asked is not None:
             self._closed_on(asked, op)
-        elif op.code not in (1001, 1008, 1012, 1013, 4408):
+        elif op.code not in (1001, 1008, 1012, 1013, 4408) and not overfed:  # its own input closed it, after the error
             culprit = next((a for a in self._open.values() if self._scenario(a.conn) == connection.op.scenario), None)
             if culprit is not None:
                 requirement = _BAD_INPUT[culprit.action]

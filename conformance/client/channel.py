@@ -26,7 +26,7 @@ class Channel:
     """Records what happens on one connection, and decodes what comes.
 
     `closed` is its end, once it has ended, and `refused` the answer that kept it from beginning. `let_in` is whether
-    the target let the client in, once a frame has said so; `pings` counts signs of life.
+    the target let the client in, once a frame has said so; `received` counts frames, `pings` signs of life.
     """
 
     def __init__(self, wire: Wire, hearer: Hearer, user: str | None, scenario: str | None) -> None:
@@ -37,6 +37,7 @@ class Channel:
         self.closed: ops.Closed | None = None
         self.refused: ops.Refused | None = None
         self.let_in: bool | None = None
+        self.received = 0
         self.pings = 0
         self._hearer = hearer
         self._decoder = wire.dialect.decoder()
@@ -112,6 +113,7 @@ class Channel:
     def on_frame(self, data: str | bytes) -> None:
         """Record a frame, and see what it says."""
         operation = self.wire.recorder.frame(ops.Received, self.conn, data)
+        self.received += 1
         if self.let_in is None:
             self.let_in = self.wire.dialect.lets_in(operation.raw)
         for event in self._decoder.decode(operation.raw):

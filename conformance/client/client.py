@@ -65,6 +65,11 @@ class Client:
         return self._socket.let_in if self._socket is not None else None
 
     @property
+    def received(self) -> int:
+        """How many frames have come."""
+        return self._socket.received if self._socket is not None else 0
+
+    @property
     def pings(self) -> int:
         """How many signs of life have come."""
         return self.heartbeats + (self._socket.pings if self._socket is not None else 0)

@@ -142,6 +142,13 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def required(self, frame: str) -> Sequence[tuple[str, ...]]:
+        """Return where a request of this protocol, a JSON object, must hold a text that is not there by default.
+
+        Each is a path of keys. Without that text, or with anything else there, every target must refuse the request.
+        """
+        return ()
+
     def new_thread(self, request_id: str) -> str | None:
         """Return the id of the thread that a run begins, where it is the client who names threads.
 

@@ -173,6 +173,25 @@ def test_a_tools_start_when_it_is_done() -> History:
 
 
 @undecided("DLV-03", reason="nothing was seen")
+def test_a_tool_whose_events_were_kept_for_a_client_that_came_back() -> History:
+    """The request was on its way when the client left; asked again, it is the same run, told from the beginning."""
+    history = History()
+    before, after = history.connect(), history.connect()
+    run = before.request([{"think": "x"}, tool("sleep", ms=300, text="zzz")], request_id="req-of-both")
+    before.closed()
+    again = after.request(run.asked.script, request_id="req-of-both", canary=run.canary, behaviour="repeat")
+    run.accepted(on=after, duplicate=True)
+    assert again.asked.request_id == run.asked.request_id
+    history.after(350)
+    run.started(on=after)
+    run.thinking(on=after)
+    run.tool_started(name="sleep", parameters={"ms": 300, "text": "zzz"}, on=after)
+    run.tool_completed(name="sleep", result="zzz", on=after)
+    run.completed(on=after)
+    return history
+
+
+@undecided("DLV-03", reason="nothing was seen")
 def test_a_tool_that_was_not_left_to_sleep() -> History:
     """What an engine says of a tool that it stopped is EVT-11's matter."""
     history = History()

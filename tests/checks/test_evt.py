@@ -1142,6 +1142,20 @@ def test_parallel_tools_with_the_same_parameters() -> History:
     return history
 
 
+@good("EVT-13")
+def test_parallel_tools_with_quotation_marks_and_one_text_within_the_other() -> History:
+    history = History()
+    run = history.connect().start()
+    run.started()
+    run.thinking()
+    for call, text in (("call-1", 'so "said" she'), ("call-2", "said")):
+        run.tool_started(call, parameters={"text": text})
+    for call, result in (("call-1", {"text": 'so "said" she'}), ("call-2", "said")):
+        run.tool_completed(call, result=result)
+    run.completed()
+    return history
+
+
 @bad(
     "EVT-13",
     message="parallel tool calls are mixed up: * completes as another call",
