@@ -93,6 +93,13 @@ class World:
             return self.now - since
         return sum(min(by, at - since) for at, by in self._lags if at > since)
 
+    def slack_us(self, since: int) -> int:
+        """Return by how much what came since a time (µs) may have come later than it should without being at fault.
+
+        As late as the kit was, a target on the same machine may have been, too.
+        """
+        return 2 * self.late_us(since)
+
     def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
         return [fault for fault in self.faults.values() if fault.user == user]
@@ -434,7 +441,7 @@ class World:
             fresh = seq > story.high and stream is story.stream  # a new event under a used id
         overtaking = False
         if stream.replaying and seq is not None:
-            overtaking = seq > stream.high + 1 and _was_live(connection, event)
+            overtaking = seq > stream.high + 1 and was_live(connection, event)
             stream.replaying = seq != stream.high + 1
         foreign = connection.op.user != story.user
         return Sighting(self.line, op, event, connection, story, stream, fresh, foreign, overtaking)
@@ -607,7 +614,7 @@ def saw_begin(connection: Connection, request: Request | None) -> bool:
     return connection.ready_at is not None and connection.ready_at <= request.asked.at
 
 
-def _was_live(connection: Connection, event: RunEvent) -> bool:
+def was_live(connection: Connection, event: RunEvent) -> bool:
     """Tell whether an event can have been sent live, because it happened after the connection was greeted."""
     ready = connection.ready
     if ready is None or ready.server_time is None or event.timestamp is None:
