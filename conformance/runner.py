@@ -6,11 +6,11 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from conformance import __version__
@@ -24,20 +24,23 @@ from conformance.dialects.dialect import Dialect
 from conformance.errors import TargetUnreachable, UsageError
 from conformance.history import operations as ops
 from conformance.history.operations import FORMAT, Header, Operation
-from conformance.history.recorder import Clock, Recorder
+from conformance.history.recorder import Clock, Listener, Recorder
 from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
+from conformance.lateness import Lateness
 from conformance.launch import Launched, accepts_connections, free_port
 from conformance.nemesis.faults import Faults
 from conformance.nemesis.process import Process
 from conformance.scenarios import all_scenarios
+from conformance.scenarios.replay import replay
 from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
 from conformance.target import AuthTable, Target, TargetTable, WitnessTable
 from conformance.verdict import Verdict
 
+if TYPE_CHECKING:  # it needs Hypothesis, which takes a while to import
+    from conformance.explore.explorer import Exploration, Tap
+
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
-_LAG_MS = 50.0
-_TICK_S = 0.02
 _GRACE_MS = 10_000.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
@@ -48,7 +51,11 @@ _SCHEMES = {"websocket": ("ws", "wss"), "http": ("http", "https")}
 
 @dataclass(frozen=True)
 class Options:
-    """How to verify. `out` is an existing folder; `repeat` the command that does the same again."""
+    """How to verify. `out` is an existing folder; `repeat` the command that does the same again.
+
+    With `files` their steps are taken instead of the scenarios. `explore_s` is how long to explore after that,
+    beginning with those steps.
+    """
 
     out: Path
     profile: Profile = Profile.QUICK
@@ -56,6 +63,8 @@ class Options:
     seed: int = 0
     only: tuple[str, ...] = ()
     repeat: str | None = None
+    files: tuple[Path, ...] = ()
+    explore_s: float = 0.0
 
 
 class Progress(Protocol):
@@ -69,6 +78,14 @@ class Progress(Protocol):
         """Some time has passed."""
         ...
 
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """An example was explored; `shrinking` names the requirement whose violation is made smaller, if one is."""
+        ...
+
+    def explored(self, exploration: "Exploration") -> None:
+        """The exploration is over."""
+        ...
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -79,9 +96,17 @@ class Silent:
     def tick(self, *, events: int, connections: int, findings: int, at_s: float) -> None:
         """Do nothing."""
 
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """Do nothing."""
 
-def reference(*, fault: str | None = None, dialect: str = "five-events", witness: bool = False) -> Target:
-    """Return the reference engine as a target, or one of its faulty variants.
+    def explored(self, exploration: "Exploration") -> None:
+        """Do nothing."""
+
+
+def reference(
+    *, fault: str | None = None, odd: str | None = None, dialect: str = "five-events", witness: bool = False
+) -> Target:
+    """Return the reference engine as a target, or one of its faulty variants, or one of its odd ones.
 
     It speaks five-events and ag-ui, and whatever mapping describes one of them. With `witness` it uses the witness'
     model and tools.
@@ -90,9 +115,11 @@ def reference(*, fault: str | None = None, dialect: str = "five-events", witness
     words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S), "--journal", "{data}/journal.sqlite"]
     words += ["--model", "openai", "--tools", "http"] if witness else []
     words += ["--fault", fault] if fault else []
+    words += ["--odd", odd] if odd else []
+    variant = f" with fault {fault}" if fault else f" with oddity {odd}" if odd else ""
     return Target(
         target=TargetTable(
-            name="reference engine" if fault is None else f"reference engine with fault {fault}",
+            name=f"reference engine{variant}",
             url=_reference_url(dialect),
             command=shlex.join(words),
             health="http://127.0.0.1:{port}/ready",
@@ -237,33 +264,11 @@ async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> Asy
         yield site.environment
 
 
-@dataclass
-class _Lateness:
-    """Watches the kit's own event loop. `spells` are (end, by), in µs."""
-
-    recorder: Recorder
-    spells: list[tuple[int, float]] = field(default_factory=list)
-
-    async def watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _TICK_S
-            await asyncio.sleep(_TICK_S)
-            late_ms = (loop.time() - due) * 1000
-            if late_ms > _LAG_MS:
-                now = self.recorder.clock.now()
-                self.spells.append((now, late_ms * 1000))
-                self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
-
-    def late_us(self, since: int) -> float:
-        return sum(by for end, by in self.spells if end >= since)
-
-
 async def verify(target: Target, options: Options, progress: Progress | None = None) -> Verdict:
     """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
     watcher = progress or Silent()
     catalogue = load_catalogue()
-    scenarios = chosen(options.only, catalogue)
+    scenarios = list(map(replay, options.files)) if options.files else chosen(options.only, catalogue)
     dialect = spoken(target)
     async with AsyncExitStack() as stack:
         clock = Clock()
@@ -291,17 +296,19 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         )
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
-        recorder = Recorder(clock, [writer, judge.feed])
+        tap = _tap() if options.explore_s else None
+        lateness = Lateness(clock)
+        listeners: list[Listener] = [lateness.look, writer, judge.feed, *([tap.feed] if tap is not None else [])]
+        recorder = lateness.recorder = Recorder(clock, listeners)
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
-        lateness = _Lateness(recorder)
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
         faults = Faults(recorder)
         process = None
         if launched is not None:
             process = Process(launched, faults, grace_s=bounds.scaled_ms(_GRACE_MS) / 1000)
             wire.breaking = process.breaking
-        play = _Play(wire, judge, options, scenarios, watcher, writer, faults, process)
+        play = _Play(wire, judge, options, scenarios, watcher, writer, faults, process, tap)
         await play.all(lateness)
         warnings = play.warnings
         if play.gone is not None:
@@ -309,6 +316,12 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
                 raise TargetUnreachable(play.gone)
             warnings = [*warnings, play.gone]
         return judge.verdict(only=options.only, warnings=warnings)
+
+
+def _tap() -> "Tap":
+    from conformance.explore.explorer import Tap
+
+    return Tap()
 
 
 def _granted(*, launched: bool, witnessed: bool) -> set[str]:
@@ -328,9 +341,11 @@ class _Play:
         writer: HistoryWriter,
         faults: Faults,
         process: Process | None,
+        tap: "Tap | None" = None,
     ) -> None:
         self.faults = faults
         self.process = process
+        self.tap = tap
         self.wire = wire
         self.judge = judge
         self.options = options
@@ -341,7 +356,7 @@ class _Play:
         self.gone: str | None = None
         self._begun = 0
 
-    async def all(self, lateness: _Lateness) -> None:
+    async def all(self, lateness: Lateness) -> None:
         first, rest = self.scenarios[:1], self.scenarios[1:]
         watchers = [asyncio.create_task(lateness.watch()), asyncio.create_task(self._ticks())]
         try:
@@ -357,6 +372,8 @@ class _Play:
             for scenario in rest:
                 if scenario.alone and self.gone is None:
                     await self._one(scenario)
+            if self.tap is not None and self.gone is None:
+                await self._explore(self.tap)
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -373,6 +390,33 @@ class _Play:
                 at_s=self.wire.recorder.clock.now() / 1e6,
             )
             self.writer.flush()
+
+    async def _explore(self, tap: "Tap") -> None:
+        """Explore; who interrupts it gets a verdict on what was seen."""
+        from conformance.explore.explorer import Case, Explorer
+        from conformance.explore.scenario_file import read
+
+        if self.wire.auth.users is not None:
+            self.warnings.append("exploration: not possible, each example needs fresh users and these are all known")
+            return
+        options = self.options
+        examples = tuple(read(path).steps for path in options.files)
+        case = Case(self.wire, self.judge, tap, self.judge.catalogue, options.out, options.only, examples)
+        explorer = Explorer(case, duration_s=options.explore_s, seed_=options.seed, watcher=self.progress)
+        try:
+            await explorer.run()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            self.warnings.append("exploration: interrupted")
+        found = explorer.result
+        if found.gone is not None:
+            self.gone = f"the target went away during the exploration: {found.gone}"
+        for each in found.found:
+            if each.tried and not each.reproduced:
+                self.warnings.append(f"exploration: {each.requirement} was not violated when the steps were repeated")
+        self.progress.explored(found)
 
     def _facts(self) -> Facts:
         world = self.judge.world

@@ -19,7 +19,7 @@ from conformance.express.lane import Lane
 from conformance.history.store import HistoryReader
 from conformance.judge import Judge
 from conformance.rejudge import judge_recording
-from conformance.runner import Options, reference, verify
+from conformance.runner import Options, Silent, reference, verify
 from conformance.verdict import Verdict
 
 CATALOGUE: Catalogue = load()
@@ -49,14 +49,8 @@ def generated(events: int = 600, **options: Any) -> list[bytes]:
     return list(Generator(events=events, **options).lines())
 
 
-class Quiet:
+class Quiet(Silent):
     """Hears of the progress and says nothing."""
-
-    def scenario(self, scenario: Any, number: int, total: int) -> None:
-        pass
-
-    def tick(self, **figures: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from conformance.history.operations import Awaited, ClosedBy
 from conformance.statistics import Decision, needed, share
 from conformance.story import Notice, Passage, Sighting, Stream
 from conformance.verdict import Measurement
+from conformance.world import saw_begin
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _ALLOWED_LATE = 0.05
@@ -355,6 +356,9 @@ class Streaming(Check):
             return  # it was not left to sleep as long as it was told to
         if start.connection is not seen.connection or seen.stream.resumed or seen.connection.held_back:
             return
+        request = story.request
+        if request is not None and not saw_begin(seen.connection, request):
+            return  # what it missed may have been kept for it, and have come all at once
         args = start.event.payload.parameters
         took = args.get("ms") if isinstance(args, dict) and start.event.payload.tool_name == "sleep" else None
         if not isinstance(took, int | float) or took < self._LONG_MS or seen.event.payload.status != "ok":

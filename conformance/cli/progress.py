@@ -2,6 +2,7 @@
 
 import sys
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -9,6 +10,11 @@ from rich.live import Live
 from rich.text import Text
 
 from conformance.scenarios.scenario import Scenario
+
+if TYPE_CHECKING:
+    from conformance.explore.explorer import Exploration
+
+_EVERY_S = 5.0
 
 
 class LiveProgress:
@@ -20,6 +26,8 @@ class LiveProgress:
         self._live: Live | None = None
         self._label = "starting the target"
         self._last = (0.0, 0)
+        self._told_left_s: float | None = None
+        self.exploration: Exploration | None = None
 
     def __enter__(self) -> "LiveProgress":
         if self._terminal:
@@ -52,3 +60,16 @@ class LiveProgress:
         text.append(f"  {at_s:5.1f} s   {connections} connections   {events:,} events   {rate:,.0f} events/s   ")
         text.append(f"{findings} findings", style="bold red" if findings else "green")
         self._live.update(text)
+
+    def exploring(self, *, examples: int, steps: int, left_s: float, shrinking: str | None) -> None:
+        """Show how far the exploration has come: now and then, where there is no terminal."""
+        doing = f"making {shrinking} smaller" if shrinking else f"{left_s:.0f} s left"
+        self._label = f"exploring: {examples:,} examples, {steps:,} steps; {doing}"
+        told = self._told_left_s
+        if self._live is None and not self._quiet and (told is None or told - left_s >= _EVERY_S):
+            self._told_left_s = left_s
+            click.echo(f"  {self._label}", err=True)
+
+    def explored(self, exploration: "Exploration") -> None:
+        """Keep what came of it for the end of the command."""
+        self.exploration = exploration

@@ -1,25 +1,56 @@
 """`agent-conformance verify`: drive a target and judge it."""
 
 import asyncio
+import re
 import secrets
 import shlex
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from conformance.cli.choose import chosen_target, target_options
 from conformance.cli.outcome import conclude, folder, selected
 
+if TYPE_CHECKING:
+    from conformance.explore.explorer import Exploration
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_FULL_EXPLORES_S = 15.0
 T = TypeVar("T")
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Return the seconds of a time such as 45s, 5m or 1h."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r}: expected a time such as 45s, 5m or 1h", ctx, param)
+    return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
 @click.command("verify")
 @target_options
 @click.option("--only", metavar="ID,FAMILY", help="Only these requirements, and the scenarios that they need.")
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
+@click.option(
+    "--explore",
+    "explore_s",
+    callback=_seconds,
+    metavar="DURATION",
+    help="Then take random steps as users, as long as that, e.g. 5m; what fails is made small and written to a file. "
+    f"(default: {_FULL_EXPLORES_S:.0f}s in the full profile)",
+)
+@click.option(
+    "--scenario",
+    "files",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="Take the steps of a scenario file, and nothing else; may be repeated.",
+)
 @click.option("--users", type=click.IntRange(2, 10_000), help="How many users make a crowd.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the random choices of a run (default: a new one).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
@@ -29,6 +60,8 @@ T = TypeVar("T")
 def command(
     only: str | None,
     profile: str,
+    explore_s: float | None,
+    files: tuple[Path, ...],
     users: int | None,
     seed: int | None,
     out: Path | None,
@@ -44,6 +77,8 @@ def command(
       agent-conformance verify --target target.toml --profile full --strict
       agent-conformance verify --url ws://127.0.0.1:8000/ws --secret-env JWT_SECRET
       agent-conformance verify --app mypkg.main:app --only ISO,EVT-05
+      agent-conformance verify --target target.toml --explore 5m
+      agent-conformance verify --target target.toml --scenario reports/out/verify-…/ISO-01.toml
     """
     from conformance.cli.progress import LiveProgress
     from conformance.runner import Options, verify
@@ -64,12 +99,36 @@ def command(
                     seed=chosen_seed,
                     only=names,
                     repeat=_repeat(chosen_seed),
+                    files=files,
+                    explore_s=_exploration_s(explore_s, profile, files=files, only=names),
                 ),
                 progress,
             ),
             hint=f"interrupted; what was recorded so far: agent-conformance check {directory / 'history.jsonl'}",
         )
-    return conclude(verdict, out=directory, as_json=as_json, strict=strict)
+    code = conclude(verdict, out=directory, as_json=as_json, strict=strict)
+    if progress.exploration is not None:
+        _tell(progress.exploration, err=as_json)
+    return code
+
+
+def _exploration_s(given: float | None, profile: str, *, files: tuple[Path, ...], only: tuple[str, ...]) -> float:
+    """Return how long to explore, in s: as long as was asked for; a while where everything is asked for."""
+    if given is not None:
+        return given
+    return _FULL_EXPLORES_S if profile == "full" and not files and not only else 0.0
+
+
+def _tell(exploration: "Exploration", *, err: bool) -> None:
+    """Print what the exploration found, each with its scenario file."""
+    click.echo(f"explored {exploration.examples:,} examples of {exploration.steps:,} steps in all", err=err)
+    for found in exploration.found:
+        click.echo(
+            f"\n{found.requirement} after {found.after_s:.1f} s, {found.examples:,} examples: {found.message}\n"
+            f"{len(found.steps)} steps, again in {found.reproduced} of {found.tried} repeats: "
+            f"agent-conformance verify … --scenario {found.path}\n\n{found.path.read_text().rstrip()}",
+            err=err,
+        )
 
 
 def _repeat(seed: int) -> str:

@@ -25,8 +25,8 @@ class Hearer(Protocol):
 class Channel:
     """Records what happens on one connection, and decodes what comes.
 
-    `closed` is its end, once it has ended, and `refused` the answer that kept it from beginning. `received` counts
-    frames, `pings` signs of life.
+    `closed` is its end, once it has ended, and `refused` the answer that kept it from beginning. `let_in` is whether
+    the target let the client in, once a frame has said so; `received` counts frames, `pings` signs of life.
     """
 
     def __init__(self, wire: Wire, hearer: Hearer, user: str | None, scenario: str | None) -> None:
@@ -36,6 +36,7 @@ class Channel:
         self.conn = next(wire.conns)
         self.closed: ops.Closed | None = None
         self.refused: ops.Refused | None = None
+        self.let_in: bool | None = None
         self.received = 0
         self.pings = 0
         self._hearer = hearer
@@ -113,6 +114,8 @@ class Channel:
         """Record a frame, and see what it says."""
         operation = self.wire.recorder.frame(ops.Received, self.conn, data)
         self.received += 1
+        if self.let_in is None:
+            self.let_in = self.wire.dialect.lets_in(operation.raw)
         for event in self._decoder.decode(operation.raw):
             self._hearer.heard(event, self)
         self._hearer.wake()

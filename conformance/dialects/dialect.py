@@ -142,6 +142,13 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def required(self, frame: str) -> Sequence[tuple[str, ...]]:
+        """Return where a request of this protocol, a JSON object, must hold a text that is not there by default.
+
+        Each is a path of keys. Without that text, or with anything else there, every target must refuse the request.
+        """
+        return ()
+
     def new_thread(self, request_id: str) -> str | None:
         """Return the id of the thread that a run begins, where it is the client who names threads.
 
@@ -181,6 +188,13 @@ class Dialect:
         For example socket.io: "40{auth}" after "0{…}", and "3" after "2".
         """
         return ()
+
+    def lets_in(self, raw: bytes) -> bool | None:
+        """Tell whether the first frame that says so lets in who has connected; None where a frame does not say.
+
+        For example socket.io: not yet with "0{…}", no with "44{…}".
+        """
+        return True
 
 
 def _plain_refusal(status: int, body: bytes) -> Refusal:

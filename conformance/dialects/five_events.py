@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from conformance import events
 from conformance.dialects.dialect import Decoder, Dialect, Exchange, Exchanges, Framing, Turn
-from conformance.dialects.fields import Fields, describe, number, shorten, well_stamped
+from conformance.dialects.fields import Fields, decode_json, describe, number, shorten, well_stamped
 from conformance.events import Event, Flaw, RunEvent, ToolError
 from conformance.history.operations import Action, Asked
 
@@ -89,6 +89,11 @@ class _AcceptedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 
 _STRICT = {wire_type: _strict(wire_type) for wire_type in _RUN_EVENTS}
 _Union = Union[(_AcceptedFrame, *_STRICT.values())]  # type: ignore[valid-type]
+_REQUIRED = {
+    "start_agent": ("user_request", "request_id"),
+    "user_message": ("content", "request_id", "thread_id"),
+    "stop_agent": ("run_id",),
+}
 _TROUBLED = ("agent_error", "agent_stopped")
 
 
@@ -111,7 +116,7 @@ class FiveEventsDecoder(Decoder):
 
 def _decode_loosely(raw: bytes) -> Sequence[Event]:
     try:
-        frame = msgspec.json.decode(raw)
+        frame = decode_json(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return (Flaw("SCH-01", "frame", "a JSON object in UTF-8", f"{error}: {shorten(raw)}"),)
     if not isinstance(frame, dict):
@@ -274,6 +279,11 @@ class FiveEvents(Dialect):
                 return _frame("ping", {"correlation_id": asked.request_id})
             case _:
                 return text
+
+    def required(self, frame: str) -> Sequence[tuple[str, ...]]:
+        """Return where a request must hold a text (five-events/1, Client to server)."""
+        wire_type = msgspec.json.decode(frame)["type"]
+        return [("type",), *(("payload", name) for name in _REQUIRED.get(wire_type, ()))]
 
     def exchanges(self, url: str, asked: Asked, text: str, earlier: Sequence[Turn] = ()) -> Exchanges:
         """Yield the exchange that reads a run's events over HTTP; all else goes over the WebSocket."""

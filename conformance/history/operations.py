@@ -136,6 +136,10 @@ class ClosedBy(StrEnum):
     NETWORK = "network"
 
 
+TAKEN_FOR_DEAD = frozenset({1006, 1011})
+"""Close codes of a connection that answered no ping: none, or "keepalive ping timeout"."""
+
+
 class Closed(Operation, frozen=True, tag="closed"):
     """A connection ended; `code` is the WebSocket close code."""
 

@@ -180,8 +180,9 @@ class Scenario:
     """Something to do to a target.
 
     `exercises` names the requirements (or families) that need this scenario; `needs` the capabilities it needs. A
-    scenario of the `background` mostly waits, and is played beside the others; one that is played `alone` waits for all
-    of them.
+    scenario of the `background` mostly waits, and is played beside the others. One that is `long` takes more than a
+    moment even where all is well: it is played after those that do not, so that what they find is found at once. One
+    that is played `alone` waits for all others.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Scenario:
     drive: Drive
     background: bool = False
     first: bool = False
+    long: bool = False
     alone: bool = False
 
 
@@ -201,13 +203,14 @@ def scenario(
     needs: tuple[str, ...] = (),
     background: bool = False,
     first: bool = False,
+    long: bool = False,
     alone: bool = False,
 ) -> Callable[[Drive], Scenario]:
     """Make a scenario of the function that drives it; its name is the function's."""
 
     def make(drive: Drive) -> Scenario:
         name = drive.__name__.replace("_", "-")
-        return Scenario(name, title, exercises, needs, drive, background, first, alone)
+        return Scenario(name, title, exercises, needs, drive, background, first, long, alone)
 
     return make
 

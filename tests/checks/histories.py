@@ -28,9 +28,12 @@ OMIT: Any = object()
 
 
 class History:
-    """A header and operations. `number` is the first connection, question and line of chance that it uses."""
+    """A header and operations. `number` is the first connection, question and line of chance that it uses.
 
-    def __init__(self, *, number: int = 1, bounds: Bounds | None = None, **header: Any) -> None:
+    The target's clock is `ahead_s` ahead of the kit's.
+    """
+
+    def __init__(self, *, number: int = 1, bounds: Bounds | None = None, ahead_s: float = 0, **header: Any) -> None:
         self.header = Header(
             **{
                 "format": 1,
@@ -45,6 +48,7 @@ class History:
                 **header,
             }
         )
+        self.ahead_ms = ahead_s * 1000
         self.operations: list[Operation] = []
         self.now = 0.0
         self.random = Random(number)
@@ -77,7 +81,7 @@ class History:
 
     def stamp(self, at: float) -> str:
         """Return a timestamp on the wire for a time in ms."""
-        moment = datetime.fromtimestamp((BEGAN_US + round(at * 1000)) / 1e6, UTC)
+        moment = datetime.fromtimestamp((self.header.began_us + round((at + self.ahead_ms) * 1000)) / 1e6, UTC)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
 
     def next_ask(self) -> int:

@@ -173,6 +173,25 @@ def test_a_tools_start_when_it_is_done() -> History:
 
 
 @undecided("DLV-03", reason="nothing was seen")
+def test_a_tool_whose_events_were_kept_for_a_client_that_came_back() -> History:
+    """The request was on its way when the client left; asked again, it is the same run, told from the beginning."""
+    history = History()
+    before, after = history.connect(), history.connect()
+    run = before.request([{"think": "x"}, tool("sleep", ms=300, text="zzz")], request_id="req-of-both")
+    before.closed()
+    again = after.request(run.asked.script, request_id="req-of-both", canary=run.canary, behaviour="repeat")
+    run.accepted(on=after, duplicate=True)
+    assert again.asked.request_id == run.asked.request_id
+    history.after(350)
+    run.started(on=after)
+    run.thinking(on=after)
+    run.tool_started(name="sleep", parameters={"ms": 300, "text": "zzz"}, on=after)
+    run.tool_completed(name="sleep", result="zzz", on=after)
+    run.completed(on=after)
+    return history
+
+
+@undecided("DLV-03", reason="nothing was seen")
 def test_a_tool_that_was_not_left_to_sleep() -> History:
     """What an engine says of a tool that it stopped is EVT-11's matter."""
     history = History()
@@ -263,7 +282,6 @@ def back_again() -> tuple[History, Run, Socket]:
 
 @bad(
     "DLV-05",
-    "ORD-01",
     message="a replay leaves out events, or brings them out of order",
     expected="seq 3 next",
     actual="seq 4; 3 to 3 not yet delivered",
@@ -379,7 +397,6 @@ def test_a_slow_reader_is_told_so() -> History:
 
 @bad(
     "DLV-06",
-    "ORD-01",
     "DLV-01",
     message="a slow reader misses events and is not told",
     expected="every event, or a close with a code that says so (4408)",
@@ -404,6 +421,43 @@ def test_a_slow_reader_misses_something() -> History:
 def test_a_slow_reader_is_cut_off() -> History:
     history, socket, _ = slow()
     socket.closed(ClosedBy.TARGET, 1001)
+    return history
+
+
+def dead(code: int) -> History:
+    """A reader that answers no ping for a heartbeat: the run goes on without it, and no close frame may reach it."""
+    history = History()
+    socket = history.connecting()
+    socket.connected()
+    socket.greeted(**HEARTBEAT)
+    socket.start().started()
+    socket.reads(paused=True)
+    history.after(1500)
+    socket.closed(ClosedBy.TARGET, code)
+    return history
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_taken_for_dead() -> History:
+    return dead(1006)
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_told_that_it_is_taken_for_dead() -> History:
+    """The WebSocket libraries of Python close with 1011, "keepalive ping timeout"."""
+    return dead(1011)
+
+
+@bad(
+    "DLV-06",
+    message="a slow reader is cut off without a code that says so",
+    expected="close code 4408 (or 1013)",
+    actual="close code 1006",
+    witnesses=("closed",),
+)
+def test_a_slow_reader_whose_connection_is_reset() -> History:
+    history, socket, _ = slow()
+    socket.closed(ClosedBy.TARGET, 1006)
     return history
 
 

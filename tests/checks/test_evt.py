@@ -316,6 +316,34 @@ def test_the_target_drops_the_connection() -> History:
 
 
 @undecided("EVT-02", reason="nothing was seen")
+def test_a_connection_that_breaks_when_the_kit_is_late() -> History:
+    """It may have answered a ping too late."""
+    history = History()
+    socket = history.connect()
+    socket.start().started()
+    history.lagged(800)
+    socket.closed(ClosedBy.TARGET, 1011, "keepalive ping timeout")
+    return history
+
+
+@bad(
+    "DLV-06",
+    message="a slow reader is cut off without a code that says so",
+    expected="close code 4408 (or 1013)",
+    actual="close code 1011",
+    witnesses=("closed",),
+)
+def test_a_slow_reader_that_is_dropped() -> History:
+    """Its run's end is missing for that reason, which is no second violation."""
+    history = History()
+    socket = history.connect()
+    socket.start().started()
+    socket.reads(paused=True)
+    socket.closed(ClosedBy.TARGET, 1011)
+    return history
+
+
+@undecided("EVT-02", reason="nothing was seen")
 def test_the_target_restarts_and_says_so() -> History:
     history = History()
     socket = history.connect()
@@ -754,6 +782,27 @@ def test_null_and_empty_results_are_results() -> History:
 
 
 @bad(
+    "SCH-02",
+    message="a frame has a bad field 'payload.status'",
+    expected="payload.status: *",
+    actual="*",
+    witnesses=("tool_completed",),
+)
+def test_a_status_in_words_of_the_targets_own() -> History:
+    """How it went shows from what is there: a result, or an error."""
+    history = History()
+    run = history.connect().start([{"think": "x"}, tool("fail", message="no"), *say("ok")])
+    run.started()
+    run.thinking()
+    run.tool_started("call-1")
+    run.tool_completed("call-1", status="Status.OK")
+    run.tool_started("call-2", "fail", parameters={"message": "no"})
+    run.tool_completed("call-2", "fail", error={"code": "tool_failed", "message": "no"}, status="Status.ERROR")
+    run.completed("ok")
+    return history
+
+
+@bad(
     "EVT-08",
     message="a tool's completion does not say how it went: status 'ok' with neither",
     expected='status "ok" with a result, or "error" with an error {code, message}',
@@ -1089,6 +1138,20 @@ def test_parallel_tools_with_the_same_parameters() -> History:
         run.tool_started(call, parameters={"text": "the same"})
     for call in ("call-2", "call-1"):
         run.tool_completed(call, result="the same")
+    run.completed()
+    return history
+
+
+@good("EVT-13")
+def test_parallel_tools_with_quotation_marks_and_one_text_within_the_other() -> History:
+    history = History()
+    run = history.connect().start()
+    run.started()
+    run.thinking()
+    for call, text in (("call-1", 'so "said" she'), ("call-2", "said")):
+        run.tool_started(call, parameters={"text": text})
+    for call, result in (("call-1", {"text": 'so "said" she'}), ("call-2", "said")):
+        run.tool_completed(call, result=result)
     run.completed()
     return history
 

@@ -381,6 +381,18 @@ def test_bad_input_gets_a_close() -> History:
     return history
 
 
+@good("LIF-08", "LIF-10")
+def test_an_oversize_message_gets_an_error_and_then_a_close_while_another_waits_for_its_answer() -> History:
+    history = History(bounds=Bounds(message_bytes=1000))
+    first, second = history.connect(), history.connect(BOB)
+    first.asks(Action.OVERSIZE)
+    first.error("too_large")
+    second.asks(Action.GARBAGE)
+    first.closed(ClosedBy.TARGET, 1009)
+    second.error()
+    return history
+
+
 @good("EVT-02", "LIF-10")
 def test_an_oversize_message_in_the_middle_of_a_run() -> History:
     """The target closes the connection, as it must; the run goes on without it."""

@@ -43,6 +43,10 @@ class AgUi(Dialect):
         """
         return self._body(asked, text, ())
 
+    def required(self, frame: str) -> Sequence[tuple[str, ...]]:
+        """Return where a request must hold a text (AG-UI: sdk/js/core/types, RunAgentInput)."""
+        return [("threadId",), ("runId",)]
+
     def exchanges(self, url: str, asked: Asked, text: str, earlier: Sequence[Turn] = ()) -> Exchanges:
         """Yield the one POST that asks for a run, with the whole conversation; AG-UI knows no other request."""
         if asked.action in (Action.STOP, Action.RESUME, Action.READ, Action.PING):

@@ -1,0 +1,1 @@
+"""Exploration: users take random steps, the checks judge each example, what fails is reduced to a scenario file."""

@@ -1,0 +1,70 @@
+"""The explorer, through the command: what it finds, what it writes, and that it finds nothing where nothing is."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.cli import run
+from conformance.explore.scenario_file import read
+
+HERE = Path(__file__).parent
+RARE = ["verify", "--reference", "--fault", "resubscribed-to-the-wrong-tool", "--quiet", "--seed", "1"]
+HONEST = ["verify", "--reference", "--quiet", "--seed", "1"]
+COMMAND = [sys.executable, "-c", "from conformance.cli import main; main()"]
+
+
+def violated(out: Path) -> set[str]:
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert verdict["harness_errors"] == []
+    return {r["id"] for r in verdict["requirements"] if r["verdict"] == "fail"}
+
+
+def test_a_scenario_file_shows_the_defect_and_accuses_nobody_else(tmp_path: Path) -> None:
+    file = ["--scenario", str(HERE / "overlap.toml")]
+    assert run([*RARE, *file, "--out", str(tmp_path / "faulty")]) == 1
+    assert violated(tmp_path / "faulty") == {"ISO-01", "ISO-02", "ISO-03"}
+    assert run([*HONEST, *file, "--out", str(tmp_path / "honest")]) == 0
+
+
+def test_a_rare_interleaving_is_reduced_to_what_matters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*RARE, "--only", "ISO-01", "--scenario", str(HERE / "noisy.toml"), "--explore", "5m"]
+    assert run([*words, "--out", str(tmp_path)]) == 1
+    file = tmp_path / "ISO-01.toml"
+    found = read(file)
+    assert found.violates == ("ISO-01",)
+    assert len(found.steps) <= 6
+    told = capsys.readouterr().out
+    assert f"--scenario {file}" in told
+    assert file.read_text().rstrip() in told
+    assert run([*RARE, "--scenario", str(file), "--out", str(tmp_path / "again")]) == 1
+
+
+@pytest.mark.parametrize("dialect", ["five-events", "ag-ui"])
+def test_nothing_is_found_where_nothing_is(dialect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*HONEST, "--dialect", dialect, "--only", "ACC-05", "--explore", "8s", "--out", str(tmp_path)]
+    assert run(words) == 0
+    assert "explored " in capsys.readouterr().out
+    assert list(tmp_path.glob("*.toml")) == []
+
+
+def test_control_c_ends_an_exploration_with_a_verdict(tmp_path: Path) -> None:
+    words = ["verify", "--reference", "--only", "ACC-05", "--explore", "1h", "--out", str(tmp_path)]
+    child = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    while "exploring" not in child.stderr.readline():
+        assert child.poll() is None
+    child.send_signal(signal.SIGINT)
+    output, _ = child.communicate()
+    assert child.returncode == 0
+    assert "explored " in output
+    assert "exploration: interrupted" in json.loads((tmp_path / "verdict.json").read_text())["warnings"]
+
+
+@pytest.mark.parametrize("given", ["5x", "m", "-1s", ""])
+def test_a_duration_that_is_none_is_wrong_usage(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "--reference", "--explore", given]) == 64
+    assert "expected a time such as 45s, 5m or 1h" in capsys.readouterr().err
