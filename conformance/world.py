@@ -6,6 +6,7 @@ any length is judged in constant memory.
 
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import islice
 
 from conformance import script
@@ -604,8 +605,9 @@ def saw_begin(connection: Connection, request: Request | None) -> bool:
 
 
 def _was_live(connection: Connection, event: RunEvent) -> bool:
-    """Tell whether an event can have been sent live, because it happened after the connection was greeted."""
+    """Tell whether an event can have been sent live, because it happened after the client began to connect."""
     ready = connection.ready
     if ready is None or ready.server_time is None or event.timestamp is None:
         return True
-    return event.timestamp >= ready.server_time
+    connecting = timedelta(microseconds=(connection.ready_at or connection.op.at) - connection.op.at)
+    return event.timestamp >= ready.server_time - connecting

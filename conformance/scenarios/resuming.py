@@ -9,6 +9,7 @@ from conformance.scenarios.scenario import Disturbed, Stage
 from conformance.script import takes_ms
 
 _ATTEMPTS = 5
+_REST_MS = 1000.0
 
 
 def had(run: Run) -> int:
@@ -66,12 +67,15 @@ async def finish(stage: Stage, run: Run, told: Return | None = None, *, through:
 
 
 async def see_end(stage: Stage, run: Run, told: Return) -> bool:
-    """Wait until a run's end has come on a connection, with all before it; or that it is refused."""
+    """Wait until a run's end has come on a connection, or that it is refused; then a moment for what it overtook."""
     client = told.client
-    return await client.wait(
-        lambda: (client.saw_end_of(run) and (stage.over_http or whole(run))) or len(client.refusals) > told.refused,
+    came = await client.wait(
+        lambda: client.saw_end_of(run) or len(client.refusals) > told.refused,
         Awaited.TERMINAL,
         told.asked.ask,
         due_ms=takes_ms(run.asked.script or []),
         purpose="resume",
     )
+    if came and not stage.over_http and len(client.refusals) == told.refused:
+        await client.wait(lambda: whole(run), Awaited.STARTED, told.asked.ask, due_ms=_REST_MS, share=0)
+    return came
