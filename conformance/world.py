@@ -610,4 +610,4 @@ def _was_live(connection: Connection, event: RunEvent) -> bool:
     if ready is None or ready.server_time is None or event.timestamp is None:
         return True
     connecting = timedelta(microseconds=(connection.ready_at or connection.op.at) - connection.op.at)
-    return event.timestamp >= ready.server_time - connecting
+    return event.timestamp > ready.server_time - connecting
