@@ -150,7 +150,7 @@ async def abandoned_runs(stage: Stage) -> None:
         for run in runs:
             client.adopt(run)
             if run.run_id is not None:
-                await see_end(stage, run, await ask_again(client, run, after_seq=0 if whole(run) else None))
+                await see_end(run, await ask_again(client, run, after_seq=0 if whole(run) else None))
         await stage.chat(await stage.connect(client.user), label="after:abandoned")
 
     await asyncio.gather(*(again(runs) for runs in left))

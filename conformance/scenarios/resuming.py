@@ -61,21 +61,26 @@ async def finish(stage: Stage, run: Run, told: Return | None = None, *, through:
             break
         if told is None or told.client.closed is not None:
             told = await come_back(stage, run, through=through)
-        if await see_end(stage, run, told) or told.client.closed is None:
+        if await see_end(run, told):
+            await _rest(stage, run, told)
+        if told.client.closed is None:
             break
     return told
 
 
-async def see_end(stage: Stage, run: Run, told: Return) -> bool:
-    """Wait until a run's end has come on a connection, or that it is refused; then a moment for what it overtook."""
+async def see_end(run: Run, told: Return) -> bool:
+    """Wait until a run's end has come on a connection, or it is refused."""
     client = told.client
-    came = await client.wait(
+    return await client.wait(
         lambda: client.saw_end_of(run) or len(client.refusals) > told.refused,
         Awaited.TERMINAL,
         told.asked.ask,
         due_ms=takes_ms(run.asked.script or []),
         purpose="resume",
     )
-    if came and not stage.over_http and len(client.refusals) == told.refused:
-        await client.wait(lambda: whole(run), Awaited.STARTED, told.asked.ask, due_ms=_REST_MS, share=0)
-    return came
+
+
+async def _rest(stage: Stage, run: Run, told: Return) -> None:
+    """Wait a moment for what a run's end has overtaken."""
+    if not stage.over_http and len(told.client.refusals) == told.refused:
+        await told.client.wait(lambda: whole(run), Awaited.STARTED, told.asked.ask, due_ms=_REST_MS, share=0)
