@@ -190,7 +190,7 @@ class World:
         for story in stories:
             stream = story.streams.setdefault(connection.number, Stream())
             story.stream = None
-            stream.high = op.after_seq or 0
+            stream.high = stream.cursor = op.after_seq or 0
             stream.resumed = stream.replaying = True
             stream.joined_late = False
             stream.ended = False
@@ -422,6 +422,8 @@ class World:
         if stream is None:
             stream = self._join(connection, story, event)
         seq = event.seq
+        if seq is not None and stream.cursor is not None and seq == stream.cursor + 1 <= stream.high:
+            _begin_replay(stream, connection, event)
         event_id = event.event_id
         fresh = event_id is None or event_id not in story.ids
         if seq is not None and fresh and seq <= story.high and seq not in story.missing:
@@ -576,6 +578,14 @@ def _next_in_order(story: Story, event: RunEvent) -> bool:
         and event.event_id not in story.ids
         and not story.missing
     )
+
+
+def _begin_replay(stream: Stream, connection: Connection, event: RunEvent) -> None:
+    """Go back to the cursor of a resume, once, where what came so far came live before the target read the question."""
+    if _was_live(connection, event):
+        stream.high = stream.cursor or 0
+        stream.missing.clear()
+    stream.cursor = None
 
 
 def _let_go(request: Request) -> None:
