@@ -354,6 +354,10 @@ class World:
         waiting = [r for r in connection.unanswered if r.runs and r.story is None]
         request_id = event.payload.request_id
         named = [r for r in waiting if r.asked.request_id == request_id]
+        elsewhere = self.request_named(connection.op.user or "", request_id or "")
+        if not named and elsewhere is not None:
+            named = [elsewhere] if elsewhere.story is None else []
+            waiting = []  # the start came first on another connection than the one that asked
         if named or len(waiting) == 1:
             self._bind(story, (named or waiting)[0])
 
