@@ -232,22 +232,23 @@ class Explorer:
             steady = all(once(violated.steps) for _ in range(_RETRIES))
             for steps in reduced(violated.steps, shows):
                 trail.append(steps)  # noqa: PERF402  (what came before the time was up is kept)
-        self._known.add(requirement)
         self._keep(violated, *self._steadiest(trail, requirement))
+        self._known.add(requirement)
 
     def _steadiest(self, trail: list[Steps], requirement: str) -> tuple[Steps, int, int]:
         """Return the simplest steps that nearly always show it, and how often of how many times they did."""
-        best: tuple[Steps, int, int] = (trail[-1], 0, 0)
+        best: tuple[Steps, int, int] | None = None
         for steps in trail[: -1 - _LOOKS_BACK : -1]:
             shown = tried = 0
             with suppress(_Enough):
                 while tried < _CONFIRMATIONS:
                     shown += requirement in self._perform(steps)
                     tried += 1
-            if shown > best[1]:
+            if best is None or shown > best[1]:
                 best = (steps, shown, tried)
             if shown >= _CONFIRMATIONS - 1 or self._stopped or self.result.gone:
                 break
+        assert best is not None
         return best
 
     def _perform(self, steps: Steps) -> list[str]:
