@@ -1,10 +1,10 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports unit interop format bench explore schema clean
+.PHONY: help verify test lint types imports unit clean-runs false-alarms kill-matrix explore interop format bench schema clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: pyproject.toml constraints.txt scripts/setup
 	@scripts/setup
@@ -27,8 +27,23 @@ imports: .venv/.ready ## our own layers, as import-linter contracts
 unit: .venv/.ready ## all tests
 	@$(BIN)/python -m pytest
 
+RUNS := 20
+SEED := 1
+BUSY := 0
+
+clean-runs: .venv/.ready ## verify the reference engine RUNS times, with seeds from SEED on, with BUSY cores busy: no finding
+	@$(BIN)/python -m tests.false_alarms --runs $(RUNS) --seed $(SEED) --busy $(BUSY)
+
+false-alarms: .venv/.ready ## the same for each of its odd variants, and legal histories at random: no finding
+	@$(BIN)/python -m tests.false_alarms --odd
+	@$(BIN)/python -m tests.false_alarms --odd --out reports/out/false-alarms-ag-ui -- --dialect ag-ui
+	@$(BIN)/python -m pytest --hypothesis-profile long tests/checks/test_properties.py
+
 interop: .venv/.ready ## judge the agents of others, each in an environment of its own (ONLY="agno" …)
 	@$(BIN)/python -m tests.interop $(ONLY)
+
+kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
+	@$(BIN)/python -m tests.kill_matrix $(ONLY)
 
 format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -50,6 +50,7 @@ class NoAuth(Auth):
     """No credentials at all: users differ by their connections only."""
 
     scheme = "none"
+    granted = frozenset({"anonymous"})
 
     async def token(self, user: str) -> str | None:
         """Return None."""

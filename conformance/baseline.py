@@ -26,13 +26,13 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """A violation that is known.
 
     It stands for every finding of its requirement; or, with `scenario` and `finding`, only for those of that scenario
-    and with that message. `upstream` is where it is reported or comes from, `owner` who looks after it. After the day
-    `expires` it is no excuse any more. One that is `flaky` need not be seen in every run.
+    (or of one of several) and with that message. `upstream` is where it is reported or comes from, `owner` who looks
+    after it. After the day `expires` it is no excuse any more. One that is `flaky` need not be seen in every run.
     """
 
     requirement: str
     reason: str
-    scenario: str | None = None
+    scenario: tuple[str, ...] = ()
     finding: str | None = None
     upstream: str | None = None
     owner: str | None = None
@@ -44,7 +44,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether it stands for this finding."""
         return (
             self.requirement == finding.requirement
-            and self.scenario in (None, finding.scenario)
+            and (not self.scenario or finding.scenario in self.scenario)
             and self.finding in (None, finding.message)
         )
 
@@ -113,7 +113,7 @@ def compare(verdict: Verdict, baseline: Baseline, *, today: date) -> Comparison:
 def _stands(entry: Known, requirement: RequirementVerdict) -> bool:
     if requirement.verdict is not Outcome.FAIL:
         return False
-    whole = entry.scenario is None and entry.finding is None
+    whole = not entry.scenario and entry.finding is None
     return whole or any(entry.covers(finding) for finding in requirement.findings)
 
 
@@ -162,7 +162,7 @@ def parse(text: str, *, path: str, catalogue: Catalogue, scenarios: Collection[s
     known = tuple(
         _Reader(path, line, catalogue, scenarios).read(table) for table, line in zip(tables, places, strict=True)
     )
-    first: dict[tuple[str, str | None, str | None], Known] = {}
+    first: dict[tuple[str, tuple[str, ...], str | None], Known] = {}
     for entry in known:
         cause = (entry.requirement, entry.scenario, entry.finding)
         if cause in first:
@@ -196,10 +196,12 @@ class _Reader:
         except UnknownRequirement as unknown:
             near = f"; did you mean {unknown.guess}?" if unknown.guess else ""
             raise self._wrong("requirement", f"there is no {table['requirement']!r}{near}") from None
-        scenario = table.get("scenario")
-        if scenario is not None and scenario not in self.scenarios:
-            raise self._wrong("scenario", f"there is no {scenario!r}; {_guess(scenario, self.scenarios)}")
-        return Known(**table, line=self.line)
+        named = table.get("scenario", [])
+        scenarios = (named,) if isinstance(named, str) else tuple(named)
+        for scenario in scenarios:
+            if scenario not in self.scenarios:
+                raise self._wrong("scenario", f"there is no {scenario!r}; {_guess(scenario, self.scenarios)}")
+        return Known(**{**table, "scenario": scenarios}, line=self.line)
 
     def _typed(self, key: str, value: object) -> None:
         if key == "expires":
@@ -208,6 +210,9 @@ class _Reader:
         elif key == "flaky":
             if not isinstance(value, bool):
                 raise self._wrong(key, f"expected true or false, got {value!r}")
+        elif key == "scenario" and isinstance(value, list):
+            if not value or not all(isinstance(name, str) for name in value):
+                raise self._wrong(key, f"expected the names of scenarios, got {value!r}")
         elif not isinstance(value, str) or not value.strip():
             raise self._wrong(key, f"expected a text that is not empty, got {value!r}")
 

@@ -55,6 +55,11 @@ def is_placeholder(identifier: str) -> bool:
     return not bare or bare in PLACEHOLDERS
 
 
+def is_no_id(identifier: str) -> bool:
+    """Tell the same of an id that may be a mere number: one of an event, a tool call or a connection."""
+    return is_placeholder(identifier) and not identifier.isdigit()
+
+
 class Mark:
     """Whose an id or a canary is: what kind of mark, its user, and the thread and question where known."""
 

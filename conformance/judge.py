@@ -11,7 +11,7 @@ from msgspec import Raw
 from conformance import __version__
 from conformance.catalogue import Catalogue, Requirement
 from conformance.checks import all_checks
-from conformance.checks.check import Check
+from conformance.checks.check import Check, Violation
 from conformance.dialects.dialect import Dialect
 from conformance.events import Event, Kind, Refusal, RunEvent
 from conformance.history.operations import Action, Closed, ClosedBy, Connecting, Header, Operation, Received, Refused
@@ -56,6 +56,7 @@ class Judge:
         self.crashes: dict[str, str] = {}
         self.operations = 0
         self._seen: set[tuple[str, str, str | None, str]] = set()
+        self._scenes: dict[str, set[str | None]] = {}
         kinds = all_checks() if checks is None else checks
         self.checks = [kind(self.world, self._report) for kind in kinds if kind.dialect in (None, dialect.name)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
@@ -210,15 +211,19 @@ class Judge:
         if name not in self.crashes:
             self.crashes[name] = f"check {name} crashed at line {self.world.line}: {traceback.format_exc(limit=-3)}"
 
-    def _report(self, finding: Finding) -> None:
-        requirement = finding.requirement
+    def _report(self, violation: Violation) -> None:
+        """Count a violation; keep the first few, and the first of each further scenario."""
+        requirement = violation.requirement
         self.violations[requirement] = self.violations.get(requirement, 0) + 1
         shown = self.findings.setdefault(requirement, [])
-        key = (requirement, finding.message, finding.run_id, finding.actual)
-        elsewhere = all(other.scenario != finding.scenario for other in shown)
-        if (len(shown) < SHOWN or elsewhere) and key not in self._seen:
+        scenes = self._scenes.setdefault(requirement, set())
+        if len(shown) >= SHOWN and violation.scenario in scenes:
+            return
+        key = (requirement, violation.message, violation.run_id, violation.actual)
+        if key not in self._seen:
             self._seen.add(key)
-            shown.append(finding)
+            scenes.add(violation.scenario)
+            shown.append(violation.finding())
 
     # -- the verdict ------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,8 @@ def free_port() -> int:
 class Launched:
     """A target's process, in a process group of its own. Use as an asynchronous context manager.
 
-    Its output goes to the file `output`. On exit it gets SIGTERM, and SIGKILL after a grace of 5 s.
+    Its output goes to the file `output`. On exit it gets SIGTERM, and SIGKILL after a grace of 5 s. In between it can
+    be ended and started again, with the same words, environment and folder; its output then goes on in the same file.
     """
 
     def __init__(
@@ -59,22 +60,9 @@ class Launched:
     async def __aenter__(self) -> "Launched":
         self._file = self.output.open("wb")
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.words,
-                cwd=self._directory,
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=self._file,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            self._file.close()
-            raise UsageError(f"[target] command: cannot run {self.words[0]!r}: {error.strerror}") from error
-        try:
-            await self._ready()
+            await self.start()
         except BaseException:
-            await self.stop()
+            self._file.close()
             raise
         return self
 
@@ -85,6 +73,33 @@ class Launched:
     def exited(self) -> int | None:
         """Its exit code, None while it runs."""
         return self._process.returncode if self._process else None
+
+    @property
+    def pid(self) -> int:
+        """The id of its process, which is its process group's, too."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start it, and wait until it is ready. Raises `UsageError` or `TargetUnreachable` where it does not get so."""
+        assert self._file is not None
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.words,
+                cwd=self._directory,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=self._file,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UsageError(f"[target] command: cannot run {self.words[0]!r}: {error.strerror}") from error
+        try:
+            await self._ready()
+        except BaseException:
+            await self.end()
+            raise
 
     async def _ready(self) -> None:
         deadline = time.monotonic() + self._ready_s
@@ -117,17 +132,42 @@ class Launched:
         return f"\nits last output ({self.output}):\n{text}" if text else f"\nit printed nothing ({self.output})"
 
     async def stop(self) -> None:
-        """End the process and whatever it started; waits until it is gone."""
-        process = self._process
-        if process is not None:
-            if process.returncode is None:
-                self._signal(signal.SIGTERM)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), _GRACE_S)
-            self._signal(signal.SIGKILL)
-            await process.wait()
+        """End the process and whatever it started, for good; waits until it is gone."""
+        await self.end()
         if self._file is not None:
             self._file.close()
+
+    async def end(self, *, grace_s: float = _GRACE_S) -> bool:
+        """Ask the process to end (SIGTERM), and after `grace_s` make it; waits until it is gone, its children too.
+
+        Returns whether it ended by itself.
+        """
+        process = self._process
+        if process is None:
+            return True
+        willing = process.returncode is not None
+        if not willing:
+            self._signal(signal.SIGCONT)  # a frozen process hears of nothing
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), grace_s)
+                willing = True
+        await self.kill()
+        return willing
+
+    async def kill(self) -> None:
+        """End the process and whatever it started at once (SIGKILL); waits until it is gone."""
+        assert self._process is not None
+        self._signal(signal.SIGKILL)
+        await self._process.wait()
+
+    def freeze(self) -> None:
+        """Stop the process and whatever it started where they are (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -6,9 +6,10 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -23,10 +24,13 @@ from conformance.dialects.dialect import Dialect
 from conformance.errors import TargetUnreachable, UsageError
 from conformance.history import operations as ops
 from conformance.history.operations import FORMAT, Header, Operation
-from conformance.history.recorder import Clock, Recorder
+from conformance.history.recorder import Clock, Listener, Recorder
 from conformance.history.store import HistoryWriter
 from conformance.judge import Judge
+from conformance.lateness import Lateness
 from conformance.launch import Launched, accepts_connections, free_port
+from conformance.nemesis.faults import Faults
+from conformance.nemesis.process import Process
 from conformance.scenarios import all_scenarios
 from conformance.scenarios.replay import replay
 from conformance.scenarios.scenario import Disturbed, Facts, Profile, Scenario, Skipped, Stage
@@ -37,8 +41,7 @@ if TYPE_CHECKING:  # it needs Hypothesis, which takes a while to import
     from conformance.explore.explorer import Exploration, Tap
 
 _CROWD = {Profile.QUICK: 12, Profile.FULL: 40}
-_LAG_MS = 50.0
-_TICK_S = 0.02
+_GRACE_MS = 10_000.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCE_SECRET = "REFERENCE_JWT_SECRET"
 _REFERENCE_RUN_LIMIT_S = 7
@@ -100,19 +103,23 @@ class Silent:
         """Do nothing."""
 
 
-def reference(*, fault: str | None = None, dialect: str = "five-events", witness: bool = False) -> Target:
-    """Return the reference engine as a target, or one of its faulty variants.
+def reference(
+    *, fault: str | None = None, odd: str | None = None, dialect: str = "five-events", witness: bool = False
+) -> Target:
+    """Return the reference engine as a target, or one of its faulty variants, or one of its odd ones.
 
     It speaks five-events and ag-ui, and whatever mapping describes one of them. With `witness` it uses the witness'
     model and tools.
     """
     words = [sys.executable, "-m", "reference_impl", "--port", "{port}", "--secret-env", _REFERENCE_SECRET]
-    words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S)]
+    words += ["--heartbeat-s", "1", "--run-limit-s", str(_REFERENCE_RUN_LIMIT_S), "--journal", "{data}/journal.sqlite"]
     words += ["--model", "openai", "--tools", "http"] if witness else []
     words += ["--fault", fault] if fault else []
+    words += ["--odd", odd] if odd else []
+    variant = f" with fault {fault}" if fault else f" with oddity {odd}" if odd else ""
     return Target(
         target=TargetTable(
-            name="reference engine" if fault is None else f"reference engine with fault {fault}",
+            name=f"reference engine{variant}",
             url=_reference_url(dialect),
             command=shlex.join(words),
             health="http://127.0.0.1:{port}/ready",
@@ -179,33 +186,39 @@ def authentication(target: Target, environment: dict[str, str]) -> Auth:
 
 
 @asynccontextmanager
-async def running(target: Target, out: Path, variables: Mapping[str, str]) -> AsyncIterator[tuple[str, Auth]]:
-    """Start the target if that is the kit's task; give its URL and how to authenticate. Stop it afterwards.
+async def running(
+    target: Target, out: Path, variables: Mapping[str, str]
+) -> AsyncIterator[tuple[str, Auth, Launched | None]]:
+    """Start the target if that is the kit's task, and stop it afterwards; give its URL, authentication, process.
 
-    `variables` are for the environment of a target that is started.
+    `variables` are for the environment of a target that is started. `{data}` in its command is a folder that is empty
+    at first, stays where it is when the target is started again, and is removed afterwards.
     """
     environment = dict(variables)
     auth = authentication(target, environment)
     table = target.target
     url = table.url or ""
+    launched: Launched | None = None
     async with AsyncExitStack() as stack:
         if table.command or table.app:
             port = str(free_port())
             url = url.replace("{port}", port)
-            words = shlex.split(table.command.replace("{port}", port)) if table.command else _serve_app(table.app, port)
+            data = stack.enter_context(TemporaryDirectory(prefix="agent-conformance-"))
+            command = (table.command or "").replace("{port}", port).replace("{data}", data)
+            words = shlex.split(command) if table.command else _serve_app(table.app, port)
             directory = Path(target.directory)
             if table.command and words[0] in ("python", "python3"):
                 words[0] = sys.executable
             health = table.health.replace("{port}", port) if table.health else None
             output = out / "target.log"
-            await stack.enter_async_context(
+            launched = await stack.enter_async_context(
                 Launched(words, url=url, health=health, output=output, directory=directory, environment=environment)
             )
         elif "{port}" in url:
             raise UsageError("[target] url: {port} needs a command or an app that the kit starts on that port")
         elif not await accepts_connections(url):
             raise TargetUnreachable(f"nothing listens at {url}: is the target running, and is the URL right?")
-        yield url, auth
+        yield url, auth, launched
 
 
 def _serve_app(app: str | None, port: str) -> list[str]:
@@ -251,28 +264,6 @@ async def _witnessed(target: Target, clock: Clock, testimony: _Testimony) -> Asy
         yield site.environment
 
 
-@dataclass
-class _Lateness:
-    """Watches the kit's own event loop. `spells` are (end, by), in µs."""
-
-    recorder: Recorder
-    spells: list[tuple[int, float]] = field(default_factory=list)
-
-    async def watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _TICK_S
-            await asyncio.sleep(_TICK_S)
-            late_ms = (loop.time() - due) * 1000
-            if late_ms > _LAG_MS:
-                now = self.recorder.clock.now()
-                self.spells.append((now, late_ms * 1000))
-                self.recorder.record(ops.Lagged(now, round(late_ms, 1)))
-
-    def late_us(self, since: int) -> float:
-        return sum(by for end, by in self.spells if end >= since)
-
-
 async def verify(target: Target, options: Options, progress: Progress | None = None) -> Verdict:
     """Drive a target and judge it. The history is written to `options.out`; raises `ConformanceError`."""
     watcher = progress or Silent()
@@ -283,8 +274,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         clock = Clock()
         testimony = _Testimony()
         variables = await stack.enter_async_context(_witnessed(target, clock, testimony))
-        url, auth = await stack.enter_async_context(running(target, options.out, variables))
-        launched = bool(target.target.command or target.target.app)
+        url, auth, launched = await stack.enter_async_context(running(target, options.out, variables))
         host = urlsplit(url).hostname or ""
         bounds = target.bounds
         header = Header(
@@ -298,7 +288,7 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
             seed=options.seed,
             profile=options.profile.value,
             capabilities=target.target.capabilities,
-            granted=tuple(sorted(auth.granted | _granted(launched=launched, witnessed=bool(variables)))),
+            granted=tuple(sorted(auth.granted | _granted(launched=launched is not None, witnessed=bool(variables)))),
             bounds=bounds,
             same_clock=bounds.same_clock if bounds.same_clock is not None else host in _LOOPBACK,
             repeat=options.repeat,
@@ -307,12 +297,18 @@ async def verify(target: Target, options: Options, progress: Progress | None = N
         judge = Judge(header, dialect, catalogue)
         writer = stack.enter_context(HistoryWriter(options.out / "history.jsonl", header))
         tap = _tap() if options.explore_s else None
-        recorder = Recorder(clock, [writer, judge.feed, *([tap.feed] if tap is not None else [])])
+        lateness = Lateness(clock)
+        listeners: list[Listener] = [lateness.look, writer, judge.feed, *([tap.feed] if tap is not None else [])]
+        recorder = lateness.recorder = Recorder(clock, listeners)
         testimony.begin(recorder)
         stack.callback(testimony.end)  # what comes while the target is stopped belongs to no scenario
-        lateness = _Lateness(recorder)
         wire = Wire(url, dialect, auth, recorder, bounds, Random(options.seed), lateness.late_us, dict(target.say))
-        play = _Play(wire, judge, options, scenarios, watcher, writer, tap)
+        faults = Faults(recorder)
+        process = None
+        if launched is not None:
+            process = Process(launched, faults, grace_s=bounds.scaled_ms(_GRACE_MS) / 1000)
+            wire.breaking = process.breaking
+        play = _Play(wire, judge, options, scenarios, watcher, writer, faults, process, tap)
         await play.all(lateness)
         warnings = play.warnings
         if play.gone is not None:
@@ -333,7 +329,7 @@ def _granted(*, launched: bool, witnessed: bool) -> set[str]:
 
 
 class _Play:
-    """Plays scenarios: those of the background at once, the others one after the other."""
+    """Plays scenarios: those of the background at once, the others one after the other, and at the end those alone."""
 
     def __init__(
         self,
@@ -343,8 +339,12 @@ class _Play:
         scenarios: list[Scenario],
         progress: Progress,
         writer: HistoryWriter,
+        faults: Faults,
+        process: Process | None,
         tap: "Tap | None" = None,
     ) -> None:
+        self.faults = faults
+        self.process = process
         self.tap = tap
         self.wire = wire
         self.judge = judge
@@ -356,7 +356,7 @@ class _Play:
         self.gone: str | None = None
         self._begun = 0
 
-    async def all(self, lateness: _Lateness) -> None:
+    async def all(self, lateness: Lateness) -> None:
         first, rest = self.scenarios[:1], self.scenarios[1:]
         watchers = [asyncio.create_task(lateness.watch()), asyncio.create_task(self._ticks())]
         try:
@@ -367,8 +367,11 @@ class _Play:
                     if scenario.background:
                         group.create_task(self._one(scenario))
                 for scenario in rest:
-                    if not scenario.background and self.gone is None:
+                    if not scenario.background and not scenario.alone and self.gone is None:
                         await self._one(scenario)
+            for scenario in rest:
+                if scenario.alone and self.gone is None:
+                    await self._one(scenario)
             if self.tap is not None and self.gone is None:
                 await self._explore(self.tap)
         finally:
@@ -434,6 +437,8 @@ class _Play:
             options.users or _CROWD[options.profile],
             lambda: self.judge.world.capabilities,
             self._facts,
+            self.faults,
+            self.process,
         )
         record, clock = self.wire.recorder.record, self.wire.recorder.clock
         record(ops.ScenarioBegan(clock.now(), scenario.name, scenario.title))

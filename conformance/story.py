@@ -35,6 +35,11 @@ class Request(msgspec.Struct, eq=False):
         return self.asked.action in (Action.START, Action.CONTINUE)
 
     @property
+    def may_be_refused(self) -> bool:
+        """Whether an error is a usual answer: to all but a ping, and a stop or resume of what is the asker's."""
+        return self.asked.owner is not None or self.asked.action not in (Action.STOP, Action.RESUME, Action.PING)
+
+    @property
     def answered(self) -> bool:
         """Whether it was taken on or refused."""
         return self.accepted is not None or self.refusal is not None
@@ -85,6 +90,11 @@ class Connection(msgspec.Struct, eq=False):
     def user(self) -> str | None:
         """The kit's name of the user whose connection it is."""
         return self.op.user
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the kit may have kept back what came on it: how long that took says nothing of the target."""
+        return self.was_paused or self.op.proxied
 
     @property
     def open(self) -> bool:
@@ -166,7 +176,8 @@ class Sighting(msgspec.Struct, eq=False):
 
     `fresh` tells an event of the run that was not seen before from one delivered again; `foreign` one that reached a
     connection of another user than the run's; `overtaking` one that was under way live when the client asked for a
-    replay, and may come before it. `pieces` is the number of frames that were told as this one (`Decoder.joined`).
+    replay, and may come before it. `pieces` is the number of frames that were told as this one (`Decoder.joined`):
+    its line is that of the last, its operation holds them all, one a line.
     """
 
     line: int
@@ -192,7 +203,16 @@ def _alone(seen: Sighting | None) -> Sighting | None:
     if seen is None:
         return None
     return Sighting(
-        seen.line, seen.op, seen.event, seen.connection, _NONE, seen.stream, seen.fresh, seen.foreign, seen.overtaking
+        seen.line,
+        seen.op,
+        seen.event,
+        seen.connection,
+        _NONE,
+        seen.stream,
+        seen.fresh,
+        seen.foreign,
+        seen.overtaking,
+        seen.pieces,
     )
 
 

@@ -22,6 +22,7 @@ _REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
+_LAGS = 1_024
 
 
 class World:
@@ -54,7 +55,10 @@ class World:
         self.obeys_script = False
         self.streams_events = False
         self.lagged_at = -_EVER
+        self._lags: deque[tuple[int, int]] = deque(maxlen=_LAGS)
+        self.faults: dict[int, ops.FaultBegan] = {}
         self._mints_users = "jwt" in header.granted
+        self._anonymous = "anonymous" in header.granted
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
@@ -83,11 +87,33 @@ class World:
         """Return the open connections of a user."""
         return [c for c in self.connections.values() if c.op.user == user and c.open]
 
+    def late_us(self, since: int) -> int:
+        """Return for how long the kit itself was late since a time (µs), so that it may have seen things later."""
+        if len(self._lags) == _LAGS and self._lags[0][0] > since:
+            return self.now - since
+        return sum(min(by, at - since) for at, by in self._lags if at > since)
+
+    def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
+        """Return the kit's faults under way on a user's network; on the target's process for None."""
+        return [fault for fault in self.faults.values() if fault.user == user]
+
+    def taken_for_dead(self, connection: Connection, op: ops.Closed) -> bool:
+        """Tell whether a connection broke that the kit may have left without a pong: it was late, or did not read."""
+        if self.heartbeat_s is None or op.code not in ops.TAKEN_FOR_DEAD:
+            return False
+        beat = self.heartbeat_s * 1e6
+        unread = connection.was_paused and op.at - connection.paused_at >= beat
+        return unread or self.lagged_at >= op.at - beat
+
     def identity_of(self, user: str | None) -> str | None:
         """Return the user id by which the target should know a user of the kit's; None where that is not known yet."""
         if user is None:
             return None
         return user if self._mints_users else self.identities.get(user)
+
+    def identity_on(self, connection: Connection) -> str | None:
+        """Return the user id that a connection's credentials stand for; None where it has none, or it is not known."""
+        return None if self._anonymous else self.identity_of(connection.op.user)
 
     # -- operations of the kit --------------------------------------------------------------------------------------
 
@@ -113,6 +139,14 @@ class World:
                 connection.paused_at = op.at if op.paused else connection.paused_at
             case ops.Lagged():
                 self.lagged_at = op.at
+                self._lags.append((op.at, round(op.by_ms * 1000)))
+            case ops.FaultBegan():
+                self.faults[op.fault] = op
+            case ops.FaultEnded():
+                begun = self.faults.pop(op.fault, None)
+                if begun is not None and begun.user is None:
+                    self.lagged_at = op.at  # how fast the target was before that is the kit's doing
+                    self._lags.append((op.at, op.at - begun.at))
             case ops.ScenarioBegan():
                 self.scenario = op.scenario
             case ops.UserJoined():
@@ -240,7 +274,7 @@ class World:
     def _refused(self, connection: Connection, event: Refusal) -> Request | None:
         waiting = connection.unanswered
         named = [r for r in waiting if event.request_id is not None and r.asked.request_id == event.request_id]
-        request = next(iter(named or waiting), None)
+        request = next(iter(named or [r for r in waiting if r.may_be_refused] or waiting), None)
         if request is not None:
             request.refusal = event
             request.refused_line = self.line

@@ -72,8 +72,8 @@ class AgentExecutionRegistry:
         """
         context = UserExecutionContext(
             user_id=user_id,
-            thread_id=ThreadId(request.thread_id or new_id()),
-            run_id=RunId(new_id()),
+            thread_id=ThreadId(request.thread_id or self.new_id()),
+            run_id=RunId(self.new_id()),
             request_id=request.request_id,
             agent_name=request.agent or agent_name,
             traceparent=new_traceparent(),
@@ -99,6 +99,10 @@ class AgentExecutionRegistry:
         if outcome is AcceptOutcome.DUPLICATE:
             return Acceptance(accepted.context, True, None)
         return Acceptance(context, False, record)
+
+    def new_id(self) -> str:
+        """The id of a new run or thread."""
+        return new_id()
 
     def get(self, user_id: UserId, run_id: str) -> RunRecord | None:
         """The live run of this user with this id; None also if it is somebody else's (ACC-04)."""

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,6 +24,9 @@ from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 
+if TYPE_CHECKING:
+    from reference_impl.odd.odd import Odd
+
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
 DEMO_USER = "demo"
@@ -33,11 +37,18 @@ MIN_SECRET_BYTES = 32
 class EngineServer(uvicorn.Server):
     """uvicorn, but runs are ended and told of before sockets are closed, and a signal is a normal end (LIF-05)."""
 
-    def __init__(self, app: Starlette, settings: Settings, *, handle_signals: bool = True) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        settings: Settings,
+        *,
+        handle_signals: bool = True,
+        protocol: type[PartingWebSocketProtocol] = PartingWebSocketProtocol,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                ws=PartingWebSocketProtocol,
+                ws=protocol,
                 # Above our own limit, so that a client hears `too_large` rather than only 1009.
                 ws_max_size=max(16 * 1024 * 1024, 4 * settings.max_message_bytes),
                 ws_ping_interval=settings.heartbeat_s,
@@ -95,7 +106,14 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8765, parts: Parts | None = None) -> int:
+def serve(
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    parts: Parts | None = None,
+    protocol: type[PartingWebSocketProtocol] = PartingWebSocketProtocol,
+) -> int:
     """Serve until SIGINT or SIGTERM. Prints one line when ready. Returns the exit code: 0, or 69 if it cannot."""
     try:
         bound = bind(host, port)
@@ -106,7 +124,7 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8765, part
         if settings.journal is not None and (problem := journal_problem(settings.journal)):
             print_error(problem)
             return EX_UNAVAILABLE
-        server = EngineServer(create_app(settings, parts=parts), settings)
+        server = EngineServer(create_app(settings, parts=parts), settings, protocol=protocol)
         asyncio.run(_serve(server, bound))
     return 0
 
@@ -161,6 +179,8 @@ def parser() -> argparse.ArgumentParser:
     add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
     add("--fault", metavar="NAME", help="run a faulty variant of the engine")
     add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
+    add("--odd", metavar="NAME", help="run a variant of the engine that keeps every promise in an odd way")
+    add("--list-odd", action="store_true", help="print the name and a sentence of each odd variant, and end")
     return arguments
 
 
@@ -170,6 +190,23 @@ def list_faults() -> int:
 
     sys.stdout.writelines(f"{fault.name}  {fault.sentence}\n" for fault in all_faults())
     return 0
+
+
+def list_odd() -> int:
+    """Print every oddity, a line each: its name, two spaces, its sentence."""
+    from reference_impl.odd import all_odd
+
+    sys.stdout.writelines(f"{odd.name}  {odd.sentence}\n" for odd in all_odd())
+    return 0
+
+
+def oddity(name: str) -> "Odd":
+    """The oddity of that name; says on stdout that it is there. Raises UnknownOdd."""
+    from reference_impl.odd import named
+
+    odd = named(name)
+    sys.stdout.write(f"reference engine with oddity {odd.name}: {odd.sentence}\n")
+    return odd
 
 
 def faulty_parts(name: str, *, outside: bool) -> Parts:
@@ -209,9 +246,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.list_faults:
         return list_faults()
+    if options.list_odd:
+        return list_odd()
     outside = options.model == "openai" and options.tools == "http"
     try:
+        if options.fault is not None and options.odd is not None:
+            raise EngineError("--fault and --odd: expected one of them, found both")
         parts = Parts() if options.fault is None else faulty_parts(options.fault, outside=outside)
+        odd = oddity(options.odd) if options.odd is not None else None
     except EngineError as error:
         print_error(str(error))
         return EX_USAGE
@@ -245,4 +287,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"${options.secret_env} is not set, so the secret is random. For one hour, user {DEMO_USER!r} may connect"
             f" with the header:\nAuthorization: Bearer {token}\n"
         )
-    return serve(settings, host=options.host, port=options.port, parts=parts)
+    if odd is None:
+        return serve(settings, host=options.host, port=options.port, parts=parts)
+    settings = odd.settings(settings)
+    return serve(settings, host=options.host, port=options.port, parts=odd.parts, protocol=odd.protocol)

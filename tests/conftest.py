@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("short", max_examples=10, derandomize=True, deadline=None, database=None)
+settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("short")
 
 pytest_plugins = ["pytester"]
 

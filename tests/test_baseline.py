@@ -118,8 +118,16 @@ def test_a_new_cause_under_a_known_requirement_is_new() -> None:
 
 def test_an_entry_that_matches_none_of_the_findings_is_stale() -> None:
     result = compared(verdict(finding("EVT-05")), ENTRY + 'scenario = "crowd"\n')
-    assert [entry.scenario for entry in result.stale] == ["crowd"]
+    assert [entry.scenario for entry in result.stale] == [("crowd",)]
     assert len(result.new) == 1
+
+
+def test_an_entry_may_name_several_scenarios() -> None:
+    entry = ENTRY + 'scenario = ["crowd", "tool-failure"]\n'
+    assert compared(verdict(finding("EVT-05")), entry).holds
+    result = compared(verdict(finding("EVT-05", scenario="golden-path")), entry)
+    assert result.stale
+    assert [new.finding and new.finding.scenario for new in result.new] == ["golden-path"]
 
 
 def test_a_flaky_entry_may_be_seen_or_not() -> None:
@@ -141,7 +149,7 @@ def test_all_of_an_entry_is_read() -> None:
         'scenario = "crowd"\nfinding = "f"\nupstream = "u"\nowner = "o"\nexpires = 2027-01-31\nflaky = true\n'
     )
     (entry,) = read("# a comment\n\n" + text).known
-    assert (entry.scenario, entry.finding, entry.upstream, entry.owner) == ("crowd", "f", "u", "o")
+    assert (entry.scenario, entry.finding, entry.upstream, entry.owner) == (("crowd",), "f", "u", "o")
     assert (entry.expires, entry.flaky, entry.line) == (date(2027, 1, 31), True, 3)
 
 
@@ -165,6 +173,8 @@ def test_an_empty_baseline_knows_nothing() -> None:
         ),
         ('[[known]]\nrequirement = "EVT"\nreason = "x"\n', "[[known]] requirement: there is no 'EVT'"),
         (ENTRY + 'scenario = "crowds"\n', "[[known]] scenario: there is no 'crowds'; did you mean crowd?"),
+        (ENTRY + 'scenario = ["crowd", "x"]\n', "[[known]] scenario: there is no 'x'; expected one of crowd, "),
+        (ENTRY + "scenario = []\n", "[[known]] scenario: expected the names of scenarios, got []"),
         (ENTRY + 'expires = "2027-01-01"\n', "[[known]] expires: expected a day such as 2027-01-31, without quotation"),
         (ENTRY + "flaky = 1\n", "[[known]] flaky: expected true or false, got 1"),
         (ENTRY + 'upstream = " "\n', "[[known]] upstream: expected a text that is not empty"),

@@ -8,7 +8,7 @@ from conformance.dialects.fields import shorten
 from conformance.events import Kind, Refusal
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, ClosedBy, Credentials
-from conformance.story import Connection, Notice, Passage, Request, Sighting
+from conformance.story import Connection, Notice, Passage, Request, Sighting, Story
 
 _REFUSED_WITHOUT = {Credentials.NONE: "ACC-01"}
 _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
@@ -32,6 +32,7 @@ class Entry(Unconcerned):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._short: str | None = None
+        self._told: set[int] = set()
 
     @on(ops.Refused)
     def refused(self, op: ops.Refused) -> None:
@@ -83,18 +84,27 @@ class Entry(Unconcerned):
     def frame(self, op: ops.Received) -> None:
         """A frame for somebody who may not have any: without good credentials, or from a foreign origin."""
         connection = self.world.connections[op.conn]
-        shown = connection.op.credentials
-        if connection.received == 1 and connection.op.origin is not None and shown is Credentials.VALID:
+        shown, foreign = connection.op.credentials, connection.op.origin is not None
+        if not _lasts(connection) or op.conn in self._told or (shown in _MAY_ENTER and not foreign):
+            return
+        let_in = self.world.dialect.lets_in(op.raw)
+        if let_in is None:
+            return
+        self._told.add(op.conn)
+        if foreign and shown is Credentials.VALID:
             self.exercised["ACC-07"] += 1
-            self.fail(
-                "ACC-07",
-                "a browser from a foreign origin is let in",
-                expected="the upgrade refused (403), or a close before any frame",
-                actual=f"a frame, connected with Origin: {connection.op.origin}",
-                witnesses=[Here(connection.line, connection.op), self.here(op)],
-            )
-        if shown not in _MAY_ENTER and connection.received == 1 and _lasts(connection):
-            self._entered(connection, "a frame", self.here(op), self._decides(shown))
+            if let_in:
+                self.fail(
+                    "ACC-07",
+                    "a browser from a foreign origin is let in",
+                    expected="the upgrade refused (403), or a close before any frame",
+                    actual=f"a frame, connected with Origin: {connection.op.origin}",
+                    witnesses=[Here(connection.line, connection.op), self.here(op)],
+                )
+        if shown not in _MAY_ENTER:
+            requirement = self._decides(shown)
+            if let_in:
+                self._entered(connection, "a frame", self.here(op), requirement)
 
     @on(ops.Closed)
     def closed(self, op: ops.Closed) -> None:
@@ -103,9 +113,9 @@ class Entry(Unconcerned):
         shown = connection.op.credentials
         if op.by is not ClosedBy.TARGET or connection.connected is None or not _lasts(connection):
             return
-        if connection.op.origin is not None and shown is Credentials.VALID and not connection.received:
+        if connection.op.origin is not None and shown is Credentials.VALID and op.conn not in self._told:
             self.exercised["ACC-07"] += 1
-        if shown not in _MAY_ENTER and not connection.received:
+        if shown not in _MAY_ENTER and op.conn not in self._told:
             requirement = self._decides(shown)
             if op.code != 1008:
                 self._entered(connection, f"close code {op.code}", self.here(op), requirement)
@@ -118,7 +128,8 @@ class Entry(Unconcerned):
         connection = self.world.connections.get(op.conn)
         if connection is None or op.late:
             return
-        if op.awaited is Awaited.REFUSAL and connection.op.credentials not in _MAY_ENTER and not connection.received:
+        bad = connection.op.credentials not in _MAY_ENTER
+        if op.awaited is Awaited.REFUSAL and bad and op.conn not in self._told:
             requirement = self._decides(connection.op.credentials)
             self._entered(connection, f"connected for {op.waited_ms:,} ms, not closed", self.here(op), requirement)
         expires = connection.op.expires_at
@@ -162,6 +173,10 @@ class Impersonation(Unconcerned):
 
     decides = ("ACC-03",)
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._gone_to: dict[int, Sighting] = {}
+
     @on(Passage)
     def passage(self, passage: Passage) -> None:
         """The events of a run that was asked for in another's name."""
@@ -176,15 +191,28 @@ class Impersonation(Unconcerned):
     def _event(self, seen: Sighting, request: Request) -> None:
         self.exercised["ACC-03"] += seen.event.terminal
         other = request.asked.impersonates
-        if seen.event.user_id == other or (seen.foreign and self._known_as(seen.connection.op.user) == other):
-            self.fail(
-                "ACC-03",
-                "a user named in a payload overrides the authenticated one",
-                expected=f"a run of {request.asked.user}",
-                actual=f"user_id {seen.event.user_id}, delivered to {seen.connection.op.user}",
-                witnesses=[request, seen],
-                run=seen.story,
-            )
+        if seen.event.user_id == other:
+            self._overridden(seen, request)
+        elif seen.foreign and self._known_as(seen.connection.op.user) == other:
+            self._gone_to.setdefault(seen.story.number, seen)
+
+    @on(Story)
+    def settled(self, story: Story) -> None:
+        """A run that went to the user who was named; if to the other as well, it is none of what the payload said."""
+        seen = self._gone_to.pop(story.number, None)
+        request = story.request
+        if seen is not None and request is not None and request.connection.number not in story.streams:
+            self._overridden(seen, request)
+
+    def _overridden(self, seen: Sighting, request: Request) -> None:
+        self.fail(
+            "ACC-03",
+            "a user named in a payload overrides the authenticated one",
+            expected=f"a run of {request.asked.user}",
+            actual=f"user_id {seen.event.user_id}, delivered to {seen.connection.op.user}",
+            witnesses=[request, seen],
+            run=seen.story,
+        )
 
 
 class OthersRuns(Unconcerned):
@@ -196,6 +224,7 @@ class OthersRuns(Unconcerned):
         super().__init__(*args)
         self._asked: dict[int, ops.Asked] = {}
         self._answers: dict[Action, dict[bool, list[tuple[str, Evidence]]]] = {}
+        self._told: dict[int, tuple[Request, Sighting]] = {}
 
     @on(ops.Asked)
     def asked(self, op: ops.Asked) -> None:
@@ -237,12 +266,14 @@ class OthersRuns(Unconcerned):
 
     @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
-        """A run event that reaches who asked for another's run."""
-        if seen.foreign:
-            for asked in self._asked.values():
-                if asked.run_id == seen.story.run_id and asked.conn == seen.connection.number:
-                    self._served(asked, "its events", seen)
-                    break
+        """A run event that reaches who asked for another's run; where that is refused, it is no answer to it."""
+        if not seen.foreign:
+            return
+        for asked in self._asked.values():
+            request = self.world.requests.get(asked.ask)
+            mine = asked.run_id == seen.story.run_id and asked.conn == seen.connection.number
+            if mine and request is not None and asked.action in (Action.READ, Action.RESUME):
+                self._told.setdefault(asked.ask, (request, seen))
 
     @on(Kind.STOPPED)
     def stopped(self, seen: Sighting) -> None:
@@ -275,7 +306,10 @@ class OthersRuns(Unconcerned):
         )
 
     def finish(self) -> None:
-        """Hold the answers against each other."""
+        """Say what was served, and hold the answers against each other."""
+        for request, seen in self._told.values():
+            if request.refusal is None:
+                self._served(request.asked, "its events", seen)
         for action, answers in self._answers.items():
             theirs, nobodys = answers.get(True, []), answers.get(False, [])
             known = {answer for answer, _ in nobodys}

@@ -17,7 +17,7 @@ import msgspec
 from conformance.events import Kind
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Frame, Operation
-from conformance.story import Story
+from conformance.story import Sighting, Story
 from conformance.verdict import Finding, Measurement, Witness
 from conformance.world import World
 
@@ -68,6 +68,36 @@ def on_odd(*what: Kind) -> Callable[[Method], Method]:
     return mark
 
 
+class Violation(msgspec.Struct, frozen=True):
+    """A violation that a check reports: a `finding`, once it is known that it will be shown."""
+
+    requirement: str
+    message: str
+    expected: str
+    actual: str
+    run_id: str | None
+    user: str | None
+    scenario: str | None
+    evidence: tuple[Evidence, ...]
+    witness: Callable[[Evidence], Witness]
+
+    def finding(self) -> Finding:
+        """Return it with its witnesses written out."""
+        witnesses = tuple(map(self.witness, self.evidence))
+        last = witnesses[-1] if witnesses else None
+        return Finding(
+            requirement=self.requirement,
+            message=self.message,
+            expected=self.expected,
+            actual=self.actual,
+            run_id=self.run_id,
+            user=self.user or (last.user if last else None),
+            scenario=self.scenario,
+            location=f"history.jsonl:{last.line}" if last else None,
+            witnesses=witnesses,
+        )
+
+
 class Check:
     """Decides some requirements. `exercised` counts the situations that could have shown a violation of each.
 
@@ -78,7 +108,7 @@ class Check:
     decides: ClassVar[tuple[str, ...]] = ()
     dialect: ClassVar[str | None] = None
 
-    def __init__(self, world: World, report: Callable[[Finding], None]) -> None:
+    def __init__(self, world: World, report: Callable[["Violation"], None]) -> None:
         self.world = world
         self.exercised = dict.fromkeys(self.decides, 0)
         self.undecided: dict[str, str] = {}
@@ -116,21 +146,21 @@ class Check:
         scenario: str | None = None,
     ) -> None:
         """Report a violation. User, scenario and location are taken from the run or the last witness, if not given."""
-        seen = tuple(self._witness(evidence) for evidence in witnesses)
-        last = seen[-1] if seen else None
+        evidence = tuple(witnesses)
         if scenario is None:
-            scenario = run.scenario if run is not None else self._scenario_of(last.conn if last else None)
+            last = evidence[-1].op if evidence else None
+            scenario = run.scenario if run is not None else self._scenario_of(getattr(last, "conn", None))
         self._report(
-            Finding(
+            Violation(
                 requirement=requirement,
                 message=message,
                 expected=expected,
                 actual=actual,
                 run_id=run.run_id if run is not None else None,
-                user=user or (run.user if run is not None else None) or (last.user if last else None),
+                user=user or (run.user if run is not None else None),
                 scenario=scenario or self.world.scenario,
-                location=f"history.jsonl:{last.line}" if last else None,
-                witnesses=seen,
+                evidence=evidence,
+                witness=self._witness,
             )
         )
 
@@ -148,6 +178,8 @@ class Check:
         connection = self.world.connections.get(conn) if conn is not None else None
         if isinstance(op, Frame):
             text = op.raw.decode(errors="backslashreplace")
+            if isinstance(evidence, Sighting) and evidence.pieces > 1:
+                text = text.rpartition("\n")[2]
         else:
             fields = msgspec.to_builtins(op)
             text = ", ".join(f"{key}={value}" for key, value in fields.items() if key not in ("op", "at", "conn"))

@@ -110,7 +110,7 @@ class Latency(Check):
         first = passage.sightings[0]
         if not first.fresh or first.foreign:
             return
-        replayed = first.stream.resumed or first.connection.was_paused or not self.world.header.timed
+        replayed = first.stream.resumed or first.connection.held_back or not self.world.header.timed
         began, add, skew_us = self._began, self._latency.add, self._skew_us
         for seen in passage.sightings:
             stamp = seen.event.timestamp
@@ -290,7 +290,7 @@ class FirstEvent(Check):
         request = seen.story.request
         if seen.story.first is not None or request is None or seen.foreign or seen.connection is not request.connection:
             return
-        if seen.connection.was_paused or request.asked.behaviour in ("queued", "greedy"):
+        if seen.connection.held_back or request.asked.behaviour in ("queued", "greedy"):
             return
         waited = seen.op.at - request.asked.at
         if waited > self._bound * 1000:
@@ -354,7 +354,7 @@ class Streaming(Check):
         start = tool.started
         if story.stop_asked is not None:
             return  # it was not left to sleep as long as it was told to
-        if start.connection is not seen.connection or seen.stream.resumed or seen.connection.was_paused:
+        if start.connection is not seen.connection or seen.stream.resumed or seen.connection.held_back:
             return
         request = story.request
         if request is not None and not saw_begin(seen.connection, request):

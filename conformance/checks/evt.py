@@ -1,5 +1,6 @@
 """EVT: every run tells its whole story."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -179,6 +180,8 @@ class Lifecycle(Check):
         story = request.story
         if op.awaited is Awaited.STARTED and story is not None:
             return  # it was taken on, and only has not come as far as the kit wanted
+        if _queued(request, self.world.open_of.get(request.asked.user, ())):
+            return
         if (story is None or story.terminal is None) and len(self._silent) < 4_096:
             self._silent[request.asked.ask] = (request, self.here(op))
 
@@ -211,8 +214,10 @@ class Lifecycle(Check):
         if op.by is ClosedBy.KIT or op.code in _CLOSES_WITH_NOTICE:
             return
         connection = self.world.connections[op.conn]
-        if op.by is ClosedBy.NETWORK and connection.was_paused:
-            return  # a slow reader is told by a body that breaks off
+        if connection.was_paused:
+            return  # whether a slow reader is told of it is for DLV-06 to judge
+        if self.world.taken_for_dead(connection, op):
+            return
         for story in self.world.stories.values():
             mine = story.connection is connection
             if mine and story.terminal is None and story.events:
@@ -245,6 +250,12 @@ def _ending(op: ops.Closed) -> str:
 def _ended_somewhere(story: Story | None) -> bool:
     """Tell whether a run's end was seen, be it on a connection of somebody else: that is for ISO to judge."""
     return story is not None and (story.terminal is not None or any(s.ended for s in story.streams.values()))
+
+
+def _queued(request: Request, open_runs: Iterable[Story]) -> bool:
+    """Tell whether a run that told nothing may only be waiting for another one of its user's to end."""
+    story = request.story
+    return (story is None or not story.events) and any(run is not story and run.events for run in open_runs)
 
 
 def _silent(story: Story | None, wait: Any) -> bool:
@@ -368,7 +379,7 @@ class Tools(Check):
     def _outcome(self, seen: Sighting) -> None:
         payload = seen.event.payload
         self.exercised["EVT-08"] += 1
-        result, error, status = payload.result is not UNSET, payload.error is not UNSET, payload.status
+        result, error, status = payload.result is not UNSET, payload.error is not UNSET, _status(payload)
         if status == "ok" and result and not error:
             return
         if status == "error" and error and payload.error.code and payload.error.message and not result:
@@ -393,9 +404,9 @@ class Tools(Check):
             self.exercised["EVT-13"] += 1
             if payload.tool_name != start.tool_name:
                 self._swapped(seen, tool, f"tool {start.tool_name!r} started, {payload.tool_name!r} completed")
-            elif payload.status == "ok" and payload.result is not UNSET:
+            elif _status(payload) == "ok" and payload.result is not UNSET:
                 self._another_calls_result(seen, tool)
-        failed = payload.status == "error"
+        failed = _status(payload) == "error"
         if (
             story.script is not None
             and start.tool_name == "fail"
@@ -532,6 +543,13 @@ class Tools(Check):
                 )
 
 
+def _status(payload: Any) -> str | None:
+    """Return how a tool went; where that is said in a word that does not exist, which is SCH-02's, by what is there."""
+    if payload.status in ("ok", "error") or (payload.result is UNSET) == (payload.error is UNSET):
+        return payload.status  # type: ignore[no-any-return]
+    return "ok" if payload.error is UNSET else "error"
+
+
 def _args(tool: Tool) -> Any:
     return tool.started.event.payload.parameters
 
@@ -579,7 +597,7 @@ class Endings(Check):
         self.exercised["EVT-15"] += 1
         parts = sorted(seen.story.text, key=lambda part: part.event.seq or 0)
         streamed = "".join(part.event.payload.text or "" for part in parts)
-        if streamed != answer:
+        if streamed != answer and "\ufffd" not in streamed:  # else it may have been cut within a character
             at = next((i for i, (a, b) in enumerate(zip(streamed, answer, strict=False)) if a != b), None)
             at = min(len(streamed), len(answer)) if at is None else at
             self.fail(
@@ -630,7 +648,8 @@ class Endings(Check):
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.asked.script is None:
             return
         story = request.story
-        silent = story is not None and story.terminal is None and _silent(story, op)
+        queued = _queued(request, self.world.open_of.get(request.asked.user, ()))
+        silent = story is not None and story.terminal is None and _silent(story, op) and not queued
         if silent and script.fails(request.asked.script) and self.world.obeys_script:
             self._not_an_error(request, self.here(op), "silence")
 

@@ -10,13 +10,15 @@ from conformance.dialects.fields import describe
 from conformance.events import Accepted, Flaw, Kind, Ready
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Credentials
-from conformance.identity import is_placeholder
+from conformance.identity import is_no_id, is_placeholder
 from conformance.recent import Recent, RecentSet
 from conformance.story import Notice, Request, Sighting, Story
 
 _SAMPLES = 400
 _NEEDED = 20
 _BITS = 64.0
+_TELLING = 3
+_NONE = "\0"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -65,7 +67,8 @@ class Presence(Check):
         chosen = self._chosen(seen)
         for name in ("run_id", "thread_id", "user_id", "event_id"):
             value = getattr(event, name)
-            if value and is_placeholder(value) and value not in chosen:
+            stands_in = is_no_id if name == "event_id" else is_placeholder
+            if value and stands_in(value) and value not in chosen:
                 self._placeholder(seen, name, value)
         self._owner(seen)
         self._kinds(seen)
@@ -88,7 +91,7 @@ class Presence(Check):
         )
 
     def _owner(self, seen: Sighting) -> None:
-        own = self.world.identity_of(seen.story.user)
+        own = self.world.identity_on(seen.connection)
         if seen.foreign or own is None or seen.event.user_id is None:
             return
         self.exercised["IDN-08"] += 1
@@ -168,7 +171,7 @@ class Presence(Check):
     def tool(self, seen: Sighting) -> None:
         """A tool call's id is an id, too."""
         call_id = seen.event.payload.tool_call_id
-        if call_id and is_placeholder(call_id):
+        if call_id and is_no_id(call_id):
             self._placeholder(seen, "tool_call_id", call_id)
 
     def screen(self, told: Stretch) -> bool:
@@ -192,13 +195,14 @@ class Presence(Check):
     @on(Ready)
     def greeted(self, notice: Notice) -> None:
         """The server names the connection and the user."""
-        ready, own = notice.event, self.world.identity_of(notice.connection.user)
+        ready, own = notice.event, self.world.identity_on(notice.connection)
         assert isinstance(ready, Ready)
         if notice.connection.op.credentials not in (Credentials.VALID, Credentials.SHORT_LIVED):
             return  # who that is nobody can know: ACC-01
         for name in ("connection_id", "user_id"):
             value = getattr(ready, name)
-            if value and is_placeholder(value) and value != notice.connection.user:
+            stands_in = is_no_id if name == "connection_id" else is_placeholder
+            if value and stands_in(value) and value != notice.connection.user:
                 self.fail(
                     "IDN-02",
                     f"{name} is a placeholder",
@@ -495,14 +499,23 @@ class Entropy(Unconcerned):
             version = _UUID.fullmatch(run_id)
             if version and version[1] in "135":
                 return seen, f"{run_id}: a UUID of version {version[1]}, which is not random"
-            own = seen.event.user_id
-            if own and len(own) >= 3 and own in run_id and random_bits([i.replace(own, "") for i in ids]) < _BITS:
-                return seen, f"{run_id}: made from the user id {own}"
+        for kind in ("user_id", "thread_id"):
+            made_of = [seen for run_id, seen in self._ids.items() if _other(seen, kind) in run_id]
+            rest = [run_id.replace(_other(seen, kind), "") for run_id, seen in self._ids.items()]
+            if made_of and random_bits(rest) < _BITS:
+                of = f"the {kind.replace('_', ' ')} {_other(made_of[0], kind)}"
+                return made_of[0], f"{made_of[0].event.run_id}: made from {of}"
         if len(ids) >= _NEEDED:
             bits = random_bits(ids)
             if bits < _BITS:
                 return self._ids[ids[-1]], f"at most {bits:.0f} bits vary over {len(ids)} ids, e.g. {ids[0]}, {ids[1]}"
         return None
+
+
+def _other(seen: Sighting, kind: str) -> str:
+    """Return another id of a run's, if it is long enough to tell whether the run's id is made of it."""
+    value = getattr(seen.event, kind)
+    return value if value and len(value) >= _TELLING and value != seen.event.run_id else _NONE
 
 
 def random_bits(ids: list[str]) -> float:

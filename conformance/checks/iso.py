@@ -7,7 +7,7 @@ from typing import Any
 from conformance import canary, script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
 from conformance.dialects.fields import shorten
-from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
+from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, RunEvent, Unknown
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
@@ -19,7 +19,7 @@ _WORDS = re.compile(rb"[\w-]{8,}")
 _SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(256))
 _APART = bytes(c if (c < 128 and chr(c).isalnum()) or chr(c) in "_-" else 32 for c in range(256))
 _KEYS = b"agent_started event_id run_id thread_id user_id timestamp agent_name payload request_id traceparent"
-_TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12"}
+_TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12", "abandoned": "ISO-12"}
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
 
@@ -33,7 +33,7 @@ class Leaks(Check):
         self._users: set[str] = set()
         self._gone: set[str] = set()
         self._named: dict[str, set[bytes]] = {}
-        self._trespass: dict[int, str] = {}
+        self._trespass: dict[int, dict[int, str]] = {}
         self._neighbours: set[frozenset[str | None]] = set()
         self._own: tuple[int, list[tuple[bytes, Mark]]] = (0, [])
         self._alone_frames: int | None = None
@@ -55,7 +55,7 @@ class Leaks(Check):
         connection = self.world.connections[op.conn]
         self.exercised["ISO-10"] += bool(self._gone - {connection.op.user or ""})
         if op.body:
-            self._canaries(op.body.encode(), op.conn, [self.here(op)], None)
+            self._canaries(op.body.encode(), connection, [self.here(op)], None)
             self._ids(op.body.encode(), connection, self.here(op), None)
 
     @on(ops.Closed)
@@ -74,11 +74,11 @@ class Leaks(Check):
         named = self._named.setdefault(op.user, set())
         if op.owner is not None or op.impersonates:
             named.update(i.encode() for i in (op.run_id, op.thread_id, op.impersonates) if i)
-        if op.owner and op.thread_id:
+        if op.owner and op.thread_id and op.run_id is None:
             self.exercised["ISO-07"] += 1
-            self._trespass[op.conn] = op.owner
-            if len(self._neighbours) < 4_096:
-                self._neighbours.add(frozenset((op.user, op.owner)))
+            self._trespass.setdefault(op.conn, {})[op.ask] = op.owner
+        if op.owner and op.thread_id and len(self._neighbours) < 4_096:
+            self._neighbours.add(frozenset((op.user, op.owner)))
 
     # -- what is on the wire ----------------------------------------------------------------------------------------
 
@@ -86,13 +86,13 @@ class Leaks(Check):
     def frame(self, op: ops.Received) -> None:
         """Look for canaries as they stand in any frame, or encoded."""
         raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
-        self._own = (self.world.line, self._canaries(raw, op.conn, [self.here(op)], None))
+        own = self._canaries(raw, self.world.connections[op.conn], [self.here(op)], None)
+        self._own = (self.world.line, own)
 
     def _canaries(
-        self, raw: bytes, conn: int, evidence: list[Evidence], story: Story | None
+        self, raw: bytes, connection: Connection, evidence: list[Evidence], story: Story | None
     ) -> list[tuple[bytes, Mark]]:
         """Report others' canaries; return the user's own."""
-        connection = self.world.connections[conn]
         own: list[tuple[bytes, Mark]] = []
         for token in canary.find(raw):
             mark = self.world.marks.get(token.encode())
@@ -132,7 +132,7 @@ class Leaks(Check):
 
     def _also(self, user: str, connection: Connection) -> list[str]:
         """Return what is violated besides where something of a user shows on another's connection."""
-        if self._trespass.get(connection.number) == user:
+        if user in self._trespass.get(connection.number, {}).values():
             return ["ISO-07"]
         if frozenset((user, connection.user)) in self._neighbours:
             return []  # one was in the other's thread
@@ -153,6 +153,8 @@ class Leaks(Check):
     def refusal(self, notice: Notice) -> None:
         """An error shown to a user; and a run that is refused because its thread is busy is one that cannot mix."""
         asked = notice.request.asked if notice.request is not None else None
+        if asked is not None:  # who is refused entry has not trespassed
+            self._trespass.get(asked.conn, {}).pop(asked.ask, None)
         if asked is not None and asked.thread_id is not None and asked.owner is None:
             busy = self.world.open_of.get(asked.user, ())
             self.exercised["ISO-05"] += any(story.thread_id == asked.thread_id for story in busy)
@@ -233,7 +235,7 @@ class Leaks(Check):
         if canary.may_be_encoded(whole):
             for seen, piece in zip(passage.sightings, pieces, strict=True):
                 if seen.line != self._own[0]:
-                    self._canaries(piece, seen.connection.number, [seen], seen.story)
+                    self._canaries(piece, seen.connection, [seen], seen.story)
 
     def screen(self, told: Stretch) -> bool:
         """What is due to be searched holds no id of others, nor a canary in any code."""
@@ -430,13 +432,17 @@ def _novel(seen: Sighting) -> bytes:
     The text of a streamed answer is searched as a whole, with its neighbours', at the run's end.
     """
     event, first = seen.event, seen.story.first
-    if first is None or not event.exact or event.agent_name != first.event.agent_name:
+    if first is None or not event.exact or _named(event) != _named(first.event):
         return seen.op.raw
     if event.kind is Kind.TEXT:
         return b""
     raw = seen.op.raw
     start = raw.find(b'"payload"')
     return raw[start:] if start > 0 else raw
+
+
+def _named(event: RunEvent) -> tuple[str | None, ...]:
+    return event.agent_name, event.thread_id, event.user_id, event.traceparent
 
 
 class Bystanders(Check):
@@ -470,11 +476,13 @@ class Bystanders(Check):
     def _disturbed(self, seen: Sighting, request: Request, trouble: str, took: int) -> None:
         requirement = _TROUBLE[trouble]
         calm = self._calm.get(request.asked.user)
-        if calm is None or self.world.lagged_at >= request.asked.at:
+        if calm is None:
             return
-        self.exercised[requirement] += 1
         bounds = self.world.bounds
         allowed = calm + bounds.scaled_ms(bounds.delivery_p95_ms) * 1000
+        if allowed < took <= allowed + self.world.late_us(request.asked.at):
+            return
+        self.exercised[requirement] += 1
         if seen.event.kind is not Kind.COMPLETED:
             actual = f"{seen.event.kind.name.lower()}: {shorten(seen.op.raw, 120)}"
         elif took > allowed and requirement != "ISO-12":
@@ -521,7 +529,7 @@ class Bystanders(Check):
             return
         trouble = (request.asked.behaviour or "").partition(":")[2]
         self.fail(
-            _TROUBLE.get(trouble, "ISO-12"),
+            _TROUBLE.get(trouble, "ISO-12") if user in self._calm else "ISO-12",  # else it was refused before that
             f"a user without open runs is refused in another user's trouble ({trouble.replace('_', ' ')})",
             expected="a run like any other: limits are counted for each user",
             actual=shorten(notice.op.raw, 160),

@@ -93,7 +93,7 @@ class Stopping(Check):
         took = seen.op.at - asked.at
         bounds = self.world.bounds
         allowed = bounds.scaled_ms(bounds.stop_ms) * 1000
-        if self.world.lagged_at >= asked.at:
+        if allowed < took <= allowed + self.world.late_us(asked.at):
             return
         self.exercised["LIF-02"] += 1
         told = seen.story.script
@@ -128,11 +128,10 @@ class Stopping(Check):
             return
         self.exercised["LIF-03"] += 1
         payload = seen.event.payload
-        took = seen.op.at - request.asked.at
+        took = seen.op.at - request.asked.at - self.world.late_us(request.asked.at)
         bounds = self.world.bounds
         allowed = limit * 1e6 + bounds.scaled_ms(bounds.stop_ms) * 1000
-        in_time = took <= allowed or self.world.lagged_at >= request.asked.at
-        if seen.event.kind is Kind.FAILED and payload.code == "timeout" and in_time:
+        if seen.event.kind is Kind.FAILED and payload.code == "timeout" and took <= allowed:
             return
         code = f" with code {payload.code}" if seen.event.kind is Kind.FAILED else ""
         self.fail(
@@ -199,8 +198,8 @@ class Orphans(Check):
         connection = self.world.connections[op.conn]
         if op.by is ClosedBy.TARGET or connection.op.user is None:
             return
-        if self.world.connections_of(connection.op.user):
-            return
+        if self.world.connections_of(connection.op.user) or self.world.faults_on(None):
+            return  # what becomes of the runs of a process that ends is for LIF-05 and LIF-06
         for story in self.world.open_of.get(connection.op.user, ()):
             if story.terminal is None and len(self._left) < 4_096:
                 self._left[story.number] = (story, self.here(op))
@@ -307,6 +306,8 @@ class BadInput(Unconcerned):
 
     def _closed_on(self, asked: ops.Asked, op: ops.Closed) -> None:
         requirement = _BAD_INPUT[asked.action]
+        if op.code in (1001, 1012, 4408):
+            return  # for a reason of its own: the target restarts, or the kit reads too slowly
         if asked.action is Action.OVERSIZE and op.code == 1006:
             return  # a socket that is closed before all was read is reset, and the close frame may be lost with it
         self.exercised[requirement] += 1

@@ -7,8 +7,9 @@ from conformance.checks.check import Evidence, Unconcerned, on
 from conformance.dialects.fields import shorten
 from conformance.events import Flaw, Kind, Refusal, RunEvent, Unknown
 from conformance.history import operations as ops
+from conformance.history.operations import Action
 from conformance.recent import Recent
-from conformance.story import Notice, Passage, Sighting
+from conformance.story import Connection, Notice, Passage, Sighting
 
 _NAMESPACED = re.compile(r"\w[.:/]\w")
 _LEAKS = (
@@ -59,7 +60,7 @@ class Form(Unconcerned):
         """Report what the decoder found."""
         flaw = notice.event
         assert isinstance(flaw, Flaw)
-        if flaw.requirement not in ("SCH-01", "SCH-02"):
+        if flaw.requirement not in ("SCH-01", "SCH-02") or _reads_others(notice.connection):
             return
         what = "is not well formed" if flaw.requirement == "SCH-01" else f"has a bad field {flaw.field!r}"
         self.fail(
@@ -73,12 +74,14 @@ class Form(Unconcerned):
     @on(Kind.OTHER)
     def unknown_run_event(self, seen: Sighting) -> None:
         """An event of a run whose type the dialect does not know."""
-        self._unknown(getattr(seen.event, "type", None), seen)
+        if not _reads_others(seen.connection):
+            self._unknown(getattr(seen.event, "type", None), seen)
 
     @on(Unknown)
     def unknown(self, notice: Notice) -> None:
         """A frame whose type the dialect does not know."""
-        self._unknown(getattr(notice.event, "type", None), notice)
+        if not _reads_others(notice.connection):
+            self._unknown(getattr(notice.event, "type", None), notice)
 
     def _unknown(self, name: str | None, evidence: Evidence) -> None:
         self.exercised["SCH-04"] += 1
@@ -96,6 +99,11 @@ class Form(Unconcerned):
         self.exercised["SCH-01"] = self.world.frames
         self.exercised["SCH-02"] = self.world.events
         self.exercised["SCH-04"] = self.exercised["SCH-04"] or self.world.events
+
+
+def _reads_others(connection: Connection) -> bool:
+    """Tell whether an exchange was made to read what is another user's: its answer need not be a dialect's stream."""
+    return any(request.asked.action is Action.READ for request in connection.unanswered)
 
 
 class Planted(Unconcerned):

@@ -1,6 +1,7 @@
 """The command line. Each command lives in a file of its own and is imported only when it runs."""
 
 import importlib
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Errors go to stderr in one or a few plain sentences."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a client that has gone
     try:
         code = cli.main(arguments, prog_name="agent-conformance", standalone_mode=False, obj=arguments)
     except click.ClickException as error:

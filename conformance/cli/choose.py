@@ -22,10 +22,11 @@ def target_options(function: F) -> F:
             click.option("--url", help="Where a running target listens, e.g. ws://127.0.0.1:8000/ws."),
             click.option("--dialect", help="A name, or a mapping FILE.toml (default: five-events)."),
             click.option("--app", metavar="MODULE:ATTR", help="An ASGI app, served by the kit on a free port."),
-            click.option("--command", help="A command that starts the target; {port} is a free port."),
+            click.option("--command", help="A command that starts the target; {port} is a free port, {data} a folder."),
             click.option("--health", help="A URL that answers 2xx when the started target is ready."),
             click.option("--reference", is_flag=True, help="The reference engine, started by the kit."),
             click.option("--fault", metavar="NAME", help="With --reference: one of its faulty variants."),
+            click.option("--odd", metavar="NAME", help="With --reference: one of its odd, but legal variants."),
             click.option(
                 "--witness", is_flag=True, help="With --reference: the kit's model and tools, as ground truth."
             ),
@@ -52,7 +53,7 @@ def chosen_target(options: dict[str, Any]) -> Target:
     given = {name: options.pop(name) for name in (*_OPTIONS, "capabilities", "factor")}
     if given["reference"]:
         return _scaled(_reference(given), given["factor"])
-    for name in ("fault", "witness"):
+    for name in ("fault", "odd", "witness"):
         if given[name]:
             raise UsageError(f"--{name}: only with --reference")
     target = read(given["file"]) if given["file"] else Target()
@@ -96,6 +97,7 @@ _OPTIONS = (
     "health",
     "reference",
     "fault",
+    "odd",
     "witness",
     "auth",
     "secret_env",
@@ -119,7 +121,7 @@ def _reference(given: dict[str, Any]) -> Target:
             option = "target" if name == "file" else name
             raise UsageError(f"--reference and --{option}: expected one of them, found both")
     dialect = given["dialect"] or "five-events"
-    return reference(fault=given["fault"], dialect=dialect, witness=given["witness"])
+    return reference(fault=given["fault"], odd=given["odd"], dialect=dialect, witness=given["witness"])
 
 
 def _scaled(target: Target, factor: float | None) -> Target:

@@ -7,6 +7,8 @@ from conformance.events import Event
 from conformance.history import operations as ops
 from conformance.history.operations import Asked, ClosedBy, Credentials
 
+_BROKEN = 1006
+
 
 class Hearer(Protocol):
     """Who is told what arrives: the client."""
@@ -23,8 +25,8 @@ class Hearer(Protocol):
 class Channel:
     """Records what happens on one connection, and decodes what comes.
 
-    `closed` is its end, once it has ended, and `refused` the answer that kept it from beginning. `received` counts
-    frames, `pings` signs of life.
+    `closed` is its end, once it has ended, and `refused` the answer that kept it from beginning. `let_in` is whether
+    the target let the client in, once a frame has said so; `received` counts frames, `pings` signs of life.
     """
 
     def __init__(self, wire: Wire, hearer: Hearer, user: str | None, scenario: str | None) -> None:
@@ -34,6 +36,7 @@ class Channel:
         self.conn = next(wire.conns)
         self.closed: ops.Closed | None = None
         self.refused: ops.Refused | None = None
+        self.let_in: bool | None = None
         self.received = 0
         self.pings = 0
         self._hearer = hearer
@@ -75,6 +78,7 @@ class Channel:
                 ask,
                 answers_pings,
                 self.scenario,
+                self.wire.proxied,
             )
         )
 
@@ -110,6 +114,8 @@ class Channel:
         """Record a frame, and see what it says."""
         operation = self.wire.recorder.frame(ops.Received, self.conn, data)
         self.received += 1
+        if self.let_in is None:
+            self.let_in = self.wire.dialect.lets_in(operation.raw)
         for event in self._decoder.decode(operation.raw):
             self._hearer.heard(event, self)
         self._hearer.wake()
@@ -121,7 +127,11 @@ class Channel:
         self._hearer.wake()
 
     def on_closed(self, by: ClosedBy, code: int | None, reason: str) -> None:
-        """Record the end of the connection, and see what it says."""
+        """Record the end of the connection, and see what it says. What a fault of the kit's broke says nothing."""
+        broken = by is ClosedBy.NETWORK or code == _BROKEN
+        fault = self.wire.breaking() if broken else None
+        if fault is not None:
+            by, code, reason = ClosedBy.KIT, None, fault
         self.closed = ops.Closed(self.now(), self.conn, by, code, self.wire.recorder.redact_text(reason))
         self.wire.recorder.record(self.closed)
         if by is ClosedBy.TARGET:

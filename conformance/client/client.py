@@ -60,6 +60,11 @@ class Client:
         return self._socket.closed if self._socket is not None else self._left
 
     @property
+    def let_in(self) -> bool | None:
+        """Whether the target let it in, once a frame has said so."""
+        return self._socket.let_in if self._socket is not None else None
+
+    @property
     def received(self) -> int:
         """How many frames have come."""
         return self._socket.received if self._socket is not None else 0
@@ -111,6 +116,11 @@ class Client:
         if self._socket is not None:
             await self._socket.cut()
         await self._drop()
+
+    async def lost(self) -> None:
+        """Wait until its WebSocket is gone, by a fault that has happened."""
+        if self._socket is not None:
+            await self._socket.ended()
 
     async def _drop(self) -> None:
         await asyncio.gather(*(asking.drop() for asking in self._askings.values()))
@@ -282,6 +292,10 @@ class Client:
                 run.events.append(event)
                 return
 
+    def adopt(self, run: Run) -> None:
+        """Hear on this connection, too, of a run that another one asked for."""
+        self.runs.append(run)
+
     def saw_end_of(self, run: Run) -> bool:
         """Whether this connection has seen the end of a run."""
         ends = [event.event_id for event in run.events if event.terminal]
@@ -311,32 +325,42 @@ class Client:
         """Wait until `predicate` holds; return whether it does. Where patience ends first, that is recorded.
 
         It lasts `due_ms`, which is what it takes by itself, and a `share` of the kit's patience, which gets shorter for
-        a `purpose` that ran out before. A connection that ends meanwhile (`gone`) ends it without a record: its close
-        is one.
+        a `purpose` that ran out before. For as long as the kit itself was late it goes on, once. A connection that ends
+        meanwhile (`gone`) ends it without a record: its close is one.
         """
-        patience = self.wire.patience
+        patience, clock = self.wire.patience, self.wire.recorder.clock
         allowed = patience.allowance(awaited, purpose, share)
-        began = self.wire.recorder.clock.now()
-        try:
-            async with asyncio.timeout((due_ms + allowed.milliseconds) / 1000):
-                while not predicate():
-                    if self.closed is not None if gone is None else gone():
-                        return False
-                    waiter = asyncio.get_running_loop().create_future()
-                    self._waiters.append(waiter)
-                    await waiter
-        except TimeoutError:
-            now = self.wire.recorder.clock.now()
-            late = self.wire.late_us(began) > 0.1 * (now - began) or not allowed.telling
+        over = gone if gone is not None else lambda: self.closed is not None
+        began = clock.now()
+        came = await self._wait(predicate, over, due_ms + allowed.milliseconds)
+        made_up_us = 0.0 if came is not None else self.wire.late_us(began)
+        if made_up_us:
+            came = await self._wait(predicate, over, made_up_us / 1000)
+        if came is None:
+            now = clock.now()
+            late = self.wire.late_us(began) - made_up_us > 0.1 * (now - began) or not allowed.telling
             waited = round((now - began) / 1000)
             if share:
                 patience.in_vain(awaited, purpose, predicate)
             self.wire.recorder.record(
                 ops.GaveUp(now, self.conn if conn is None else conn, awaited, waited, ask, run_id, late)
             )
-            return False
-        if share:
-            patience.came((self.wire.recorder.clock.now() - began) / 1000 - due_ms)
+        elif came and share:
+            patience.came((clock.now() - began) / 1000 - due_ms)
+        return bool(came)
+
+    async def _wait(self, predicate: Callable[[], bool], over: Callable[[], bool], milliseconds: float) -> bool | None:
+        """Wait until `predicate` holds (True) or nothing can come any more (False); None where the time is up first."""
+        try:
+            async with asyncio.timeout(milliseconds / 1000):
+                while not predicate():
+                    if over():
+                        return False
+                    waiter = asyncio.get_running_loop().create_future()
+                    self._waiters.append(waiter)
+                    await waiter
+        except TimeoutError:
+            return None
         return True
 
     async def greeted(self) -> bool:

@@ -92,14 +92,21 @@ class Run:
             )
         return await self._wait(lambda: self.over, Awaited.TERMINAL, due)
 
-    async def _wait(self, predicate: Callable[[], bool], awaited: Awaited, due_ms: float = 0.0) -> bool:
+    async def stopped(self) -> bool:
+        """Wait until the run is over that was asked to stop: as long as that may take, and some patience."""
+        bounds = self.client.wire.bounds
+        return await self._wait(lambda: self.over, Awaited.TERMINAL, bounds.scaled_ms(bounds.stop_ms), purpose="stop")
+
+    async def _wait(
+        self, predicate: Callable[[], bool], awaited: Awaited, due_ms: float = 0.0, *, purpose: str | None = None
+    ) -> bool:
         asked = self.asked
         return await self.client.wait(
             predicate,
             awaited,
             asked.ask,
             due_ms=due_ms,
-            purpose=asked.behaviour or "",
+            purpose=purpose or asked.behaviour or "",
             gone=lambda: self.gone,
             conn=asked.conn,
         )

@@ -87,6 +87,11 @@ class Socket(Channel):
             self._websocket.cut()
             await self._websocket.ended()
 
+    async def ended(self) -> None:
+        """Wait until the connection is gone."""
+        if self._websocket is not None:
+            await self._websocket.ended()
+
     def pause(self, *, paused: bool) -> None:
         """Stop reading, or go on."""
         if self._websocket is not None and self.closed is None:

@@ -189,6 +189,13 @@ class Dialect:
         """
         return ()
 
+    def lets_in(self, raw: bytes) -> bool | None:
+        """Tell whether the first frame that says so lets in who has connected; None where a frame does not say.
+
+        For example socket.io: not yet with "0{…}", no with "44{…}".
+        """
+        return True
+
 
 def _plain_refusal(status: int, body: bytes) -> Refusal:
     try:

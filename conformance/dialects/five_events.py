@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from conformance import events
 from conformance.dialects.dialect import Decoder, Dialect, Exchange, Exchanges, Framing, Turn
-from conformance.dialects.fields import Fields, describe, number, shorten, well_stamped
+from conformance.dialects.fields import Fields, decode_json, describe, number, shorten, well_stamped
 from conformance.events import Event, Flaw, RunEvent, ToolError
 from conformance.history.operations import Action, Asked
 
@@ -116,7 +116,7 @@ class FiveEventsDecoder(Decoder):
 
 def _decode_loosely(raw: bytes) -> Sequence[Event]:
     try:
-        frame = msgspec.json.decode(raw)
+        frame = decode_json(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return (Flaw("SCH-01", "frame", "a JSON object in UTF-8", f"{error}: {shorten(raw)}"),)
     if not isinstance(frame, dict):

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from conformance.dialects.fields import Fields, describe, shorten
+from conformance.dialects.fields import Fields, decode_json, describe, shorten
 from conformance.events import Flaw
 
 
@@ -38,7 +38,7 @@ class TaggedReader:
     def loosely(self, raw: bytes, flaws: list[Flaw]) -> msgspec.Struct | Untold | None:
         """Return a frame's struct as far as it can be read, noting what is wrong with it; None where it is no frame."""
         try:
-            frame = msgspec.json.decode(raw)
+            frame = decode_json(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             flaws.append(Flaw("SCH-01", "frame", "a JSON object in UTF-8", f"{error}: {shorten(raw)}"))
             return None

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from conformance import events
-from conformance.dialects.fields import shorten
+from conformance.dialects.fields import decode_json, shorten
 from conformance.events import Event, Flaw, ToolError
 
 
@@ -23,7 +23,7 @@ def read_object(raw: bytes | str, told: list[Event]) -> dict[str, Any] | None:
 def read_json(raw: bytes | str, told: list[Event]) -> Any:
     """Return the JSON value that a frame is; UNSET, and a flaw, where it is none."""
     try:
-        return msgspec.json.decode(raw)
+        return decode_json(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         told.append(Flaw("SCH-01", "frame", "JSON in UTF-8", f"{error}: {shorten(raw)}"))
         return UNSET

@@ -256,4 +256,4 @@ class Survey:
 
 
 def _plain(connection: Connection) -> bool:
-    return not connection.was_paused and connection.op.credentials in _MAY_ENTER
+    return not connection.held_back and connection.op.credentials in _MAY_ENTER

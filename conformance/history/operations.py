@@ -82,7 +82,10 @@ class Credentials(StrEnum):
 
 
 class Connecting(Operation, frozen=True, tag="connecting"):
-    """The kit opens a connection. `url` holds no secret. `expires_at` (µs) is when short-lived credentials end."""
+    """The kit opens a connection. `url` holds no secret. `expires_at` (µs) is when short-lived credentials end.
+
+    `proxied` where it leads through the kit's own proxy, whose delays are no fault of the target's.
+    """
 
     conn: int
     user: str | None
@@ -95,6 +98,7 @@ class Connecting(Operation, frozen=True, tag="connecting"):
     ask: int | None = None
     answers_pings: bool = True
     scenario: str | None = None
+    proxied: bool = False
 
 
 class Connected(Operation, frozen=True, tag="connected"):
@@ -125,11 +129,15 @@ class Refused(Operation, frozen=True, tag="refused"):
 
 
 class ClosedBy(StrEnum):
-    """Who ended a connection."""
+    """Who ended a connection. What a fault of the kit's broke, in its proxy or in the target's process, is the KIT."""
 
     KIT = "kit"
     TARGET = "target"
     NETWORK = "network"
+
+
+TAKEN_FOR_DEAD = frozenset({1006, 1011})
+"""Close codes of a connection that answered no ping: none, or "keepalive ping timeout"."""
 
 
 class Closed(Operation, frozen=True, tag="closed"):
@@ -261,6 +269,58 @@ class Lagged(Operation, frozen=True, tag="lagged"):
     by_ms: float
 
 
+class FaultKind(StrEnum):
+    """What the kit does to the network between a user and the target; or (TERMINATE and below) to its process."""
+
+    DELAY = "delay"
+    THROTTLE = "throttle"
+    STALL = "stall"
+    CUT = "cut"
+    RESET = "reset"
+    TEAR = "tear"
+    HALF_OPEN = "half_open"
+    TERMINATE = "terminate"
+    KILL = "kill"
+    FREEZE = "freeze"
+
+
+PROCESS_FAULTS = frozenset({FaultKind.TERMINATE, FaultKind.KILL, FaultKind.FREEZE})
+
+
+class FaultBegan(Operation, frozen=True, tag="fault_began"):
+    """The kit begins to disturb `user`'s connections through its proxy, or the target's process.
+
+    `fault` numbers the faults. `detail` says how much, in words. A cut with FIN is a CUT, one with RST a RESET, one in
+    the middle of a frame a TEAR. Of a HALF_OPEN connection neither end is told, and nothing passes any more.
+    """
+
+    fault: int
+    kind: FaultKind
+    user: str | None = None
+    detail: str = ""
+
+
+class FaultEnded(Operation, frozen=True, tag="fault_ended"):
+    """The disturbance is over: what it cut stays cut, a process that was ended is ready again.
+
+    `problem` says what did not go as it should: the process had to be killed, or did not come back.
+    """
+
+    fault: int
+    problem: str | None = None
+
+
+class Footprint(Operation, frozen=True, tag="footprint"):
+    """What the target's processes hold when no connection of the kit's is open.
+
+    `descriptors` are their open files and sockets, `memory_kib` is their resident memory; None where the connections
+    before left something that may be kept.
+    """
+
+    descriptors: int
+    memory_kib: int | None = None
+
+
 class CallEnd(StrEnum):
     """How a call ended. A client is gone when it closed the connection, or cancelled the call, before the answer."""
 
@@ -363,6 +423,9 @@ AnyOperation = (
     | GaveUp
     | Reading
     | Lagged
+    | FaultBegan
+    | FaultEnded
+    | Footprint
     | ModelCallBegan
     | ModelCallEnded
     | ToolCallBegan

@@ -18,7 +18,7 @@ async def _refused(stage: Stage, credentials: Credentials, *, as_browser: bool =
         await run.answered()
         return
     await client.wait(
-        lambda: client.closed is not None or client.received > 0,
+        lambda: client.closed is not None or client.let_in is not None,
         Awaited.REFUSAL,
         share=0.5,
     )
@@ -78,7 +78,7 @@ async def foreign_origin(stage: Stage) -> None:
     client = stage.client(stage.user())
     if await client.open(origin=f"https://origin-{stage.wire.random.getrandbits(32):08x}.example"):
         await client.wait(
-            lambda: client.closed is not None or client.received > 0,
+            lambda: client.closed is not None or client.let_in is not None,
             Awaited.REFUSAL,
             share=0.5,
         )

@@ -15,7 +15,7 @@ def _story(stage: Stage, token: str) -> Script:
         echo(f"one {token}"),
         tool("sleep", ms=250, text=f"two {token}"),
         echo(f"three {token}"),
-        *say(f"there, {token} ", stage.words(12)),
+        *say(f"there, {token} ", stage.words(60)),  # more than a small buffer keeps
     ]
 
 
@@ -28,7 +28,9 @@ async def _resume(stage: Stage, run: Run, after_seq: int) -> Client:
     return client
 
 
-@scenario("reconnect and resume", exercises=("DLV-05", "ORD-04", "LIF-04", "IDN-06"), needs=("resume",))
+@scenario(
+    "reconnect and resume", exercises=("DLV-05", "ORD-04", "LIF-04", "IDN-06"), needs=("resume",), background=True
+)
 async def reconnect(stage: Stage) -> None:
     """Lose the connection at different moments of a run, come back, and ask for what was missed."""
     for last in (Kind.STARTED, Kind.TOOL_STARTED, Kind.TOOL_COMPLETED, Kind.TEXT):
@@ -44,7 +46,7 @@ async def reconnect(stage: Stage) -> None:
         await _resume(stage, run, 0)
 
 
-@scenario("gone for good", exercises=("LIF-04", "DLV-05"), needs=("resume",))
+@scenario("gone for good", exercises=("LIF-04", "DLV-05"), needs=("resume",), background=True)
 async def abandoned(stage: Stage) -> None:
     """Leave while a tool runs, come back when it must be over, and ask for the whole story."""
     clients = [await stage.connect() for _ in range(3)]
@@ -91,7 +93,12 @@ async def left_in_a_tool(stage: Stage) -> None:
     await asyncio.sleep((takes_ms + bounds.scaled_ms(bounds.delivery_p95_ms)) / 1000)
 
 
-@scenario("two connections of one user", exercises=("DLV-10", "ORD-05", "DLV-04"), needs=("multi_connection",))
+@scenario(
+    "two connections of one user",
+    exercises=("DLV-10", "ORD-05", "DLV-04"),
+    needs=("multi_connection",),
+    background=True,
+)
 async def second_connection(stage: Stage) -> None:
     """A user with two windows open sees the same in both."""
     one = await stage.connect()

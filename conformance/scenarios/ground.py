@@ -35,6 +35,21 @@ async def busy_talk(stage: Stage) -> None:
     await asyncio.gather(busy(await stage.connect()), busy(await stage.connect()))
 
 
+@scenario("tools that take long beside quick ones", exercises=("DLV-03", "EVT-12"), needs=("witness",))
+async def uneven_tools(stage: Stage) -> None:
+    """Twice two users ask at once for parallel tools of which one takes long."""
+    clients = [await stage.connect() for _ in range(2)]
+    for _ in range(2):
+        runs = []
+        for client in clients:
+            token = stage.token()
+            calls = [tool("sleep", ms=500, text=f"slow {token}"), echo(f"one {token}"), echo(f"two {token}")]
+            script: Script = [{"think": "one is slow"}, {"parallel": calls}, *say(f"done {token}")]
+            runs.append(await client.start("parallel_tools", script, token=token))
+        for run in runs:
+            await run.ended()
+
+
 @scenario("what goes on after a stop?", exercises=("LIF-02", "LIF-04"), needs=("stop",), background=True)
 async def after_stop(stage: Stage) -> None:
     """Stop runs at work, then stay and see whether anything of theirs goes on."""
@@ -50,7 +65,7 @@ async def after_stop(stage: Stage) -> None:
         await run.until(Kind.THINKING if "stall_ms" in script[1] else Kind.TOOL_STARTED)
         if run.run_id is not None and not run.over:
             await client.ask(Action.STOP, run_id=run.run_id)
-            await run.ended()
+            await run.stopped()
     if "witness" in stage.capabilities():  # there is nothing to await: that nothing comes is what should happen
         bounds = stage.wire.bounds
         await asyncio.sleep(bounds.scaled_ms(bounds.stop_ms + bounds.delivery_p95_ms) / 1000 + 0.5)

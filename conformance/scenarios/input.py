@@ -64,9 +64,10 @@ async def duplicate(stage: Stage) -> None:
     await first.ended()
     late = await client.start("tool", script, request_id=request_id, token=token, label="repeat")
     await late.answered()
-    other = await stage.connect(client.user)
-    elsewhere = await other.start("tool", script, request_id=request_id, token=token, label="repeat")
-    await elsewhere.answered()
+    if stage.wire.auth.scheme != "none":
+        other = await stage.connect(client.user)
+        elsewhere = await other.start("tool", script, request_id=request_id, token=token, label="repeat")
+        await elsewhere.answered()
     await stage.chat(client)
 
 

@@ -1,9 +1,9 @@
 """One user's runs: how they go, fail, stop and follow each other."""
 
 from conformance.events import Kind
-from conformance.history.operations import Action, Awaited
+from conformance.history.operations import Action
 from conformance.scenarios.scenario import Skipped, Stage, echo, scenario
-from conformance.script import Script, say, tool
+from conformance.script import Script, Step, say, tool
 
 
 @scenario("one user, one agent, two tools", exercises=("EVT", "SCH", "IDN", "ORD", "DLV-02", "DLV-03"), first=True)
@@ -41,7 +41,7 @@ async def tool_failure(stage: Stage) -> None:
     await run.ended()
 
 
-@scenario("tools at the same time", exercises=("EVT-05", "EVT-06", "EVT-13", "IDN-09", "DLV-03"))
+@scenario("tools at the same time", exercises=("EVT-05", "EVT-06", "EVT-13", "IDN-09", "DLV-03"), background=True)
 async def parallel_tools(stage: Stage) -> None:
     """Parallel calls that end in another order than they began, one of which fails."""
     client = await stage.connect()
@@ -62,8 +62,11 @@ async def parallel_tools(stage: Stage) -> None:
 async def model_failure(stage: Stage) -> None:
     """The model fails at once, after a tool, and while it speaks."""
     client = await stage.connect()
-    for before in ([], [echo("before the end")], say("half a sentence and then ")):
-        script: Script = [{"think": "not long now"}, *before, {"fail": "the model is overloaded"}]
+    at_once: Step = {"fail": "the model is overloaded"}
+    speaking = {**at_once, "when": "mid_stream"} if "witness" in stage.capabilities() else at_once
+    parts: list[Script] = [[at_once], [echo("before the end"), at_once], [*say("half a sentence and then "), speaking]]
+    for part in parts:
+        script: Script = [{"think": "not long now"}, *part]
         run = await client.start("model_failure", script)
         await run.ended()
         if client.closed is not None:
@@ -99,13 +102,7 @@ async def stop(stage: Stage) -> None:
         if run.run_id is None or run.over:
             continue
         await client.ask(Action.STOP, run_id=run.run_id, thread_id=run.thread_id)
-        await client.wait(
-            lambda run=run: run.over,  # type: ignore[misc]
-            Awaited.TERMINAL,
-            run.asked.ask,
-            due_ms=stage.wire.bounds.scaled_ms(stage.wire.bounds.stop_ms),
-            purpose="stop",
-        )
+        await run.stopped()
         if not run.has(Kind.STOPPED):
             return
 

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance import canary
 from conformance.client import Client, Run, Wire
 from conformance.events import Kind
 from conformance.history import operations as ops
+from conformance.nemesis.faults import Faults
+from conformance.nemesis.line import PLAIN, Line
+from conformance.nemesis.process import Process
 from conformance.script import Script, Step, say, tool
 
 _WORDS = (
@@ -45,7 +50,10 @@ class Disturbed(Exception):
 
 @dataclass
 class Stage:
-    """What one scenario has: fresh users, connections that are closed at its end, and the numbers of the profile."""
+    """What one scenario has: fresh users, connections that are closed at its end, and the numbers of the profile.
+
+    `managed` is the target's process, where the kit started it.
+    """
 
     wire: Wire
     scenario: str
@@ -53,8 +61,11 @@ class Stage:
     users: int
     capabilities: Callable[[], frozenset[str]]
     announced: Callable[[], "Facts"]
+    faults: Faults
+    managed: Process | None = None
     clients: list[Client] = field(default_factory=list)
     cast: set[str] = field(default_factory=set)
+    lines: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def full(self) -> bool:
@@ -84,15 +95,33 @@ class Stage:
         if self.wire.auth.scheme == "none":
             raise Skipped('the target does not authenticate its users ([auth] scheme = "none")')
 
-    def client(self, user: str | None) -> Client:
-        """Return a connection for a user, not yet open."""
-        client = Client(self.wire, user, scenario=self.scenario)
+    @property
+    def process(self) -> Process:
+        """The target's process; raises `Skipped` where it is not there for the kit to disturb."""
+        if self.managed is None:
+            raise Skipped("the kit did not start the target: say how in the target file ([target] command)")
+        if self.managed.gone is not None:
+            raise Skipped(f"the target's process is gone: {self.managed.gone}")
+        return self.managed
+
+    async def line(self, user: str) -> Line:
+        """Return a way to the target for a user, through a proxy of the kit's; it is closed at the scenario's end."""
+        if urlsplit(self.wire.url).scheme not in PLAIN:
+            raise Skipped(f"the kit's proxy cannot look into {urlsplit(self.wire.url).scheme}: use plain ws or http")
+        return await self.lines.enter_async_context(
+            Line(self.wire.url, self.faults, user=user, random=self.wire.random)
+        )
+
+    def client(self, user: str | None, *, through: Line | None = None) -> Client:
+        """Return a connection for a user, not yet open; `through` a proxy of the kit's, if so."""
+        wire = self.wire if through is None else self.wire.through(through.url, through.breaking)
+        client = Client(wire, user, scenario=self.scenario)
         self.clients.append(client)
         return client
 
-    async def connect(self, user: str | None = None, **options: Any) -> Client:
+    async def connect(self, user: str | None = None, *, through: Line | None = None, **options: Any) -> Client:
         """Open a connection for a user, or for a fresh one; raises `Disturbed` where the target does not let it in."""
-        client = self.client(user or self.user())
+        client = self.client(user or self.user(), through=through)
         if not await client.open(**options) or not await client.greeted():
             raise Disturbed(f"the target did not let {client.user} in")
         return client
@@ -100,6 +129,7 @@ class Stage:
     async def leave(self) -> None:
         """Close every connection of this scenario."""
         await asyncio.gather(*(client.close() for client in self.clients))
+        await self.lines.aclose()
 
     def words(self, number: int) -> str:
         """Return so many words of innocent text."""
@@ -150,7 +180,9 @@ class Scenario:
     """Something to do to a target.
 
     `exercises` names the requirements (or families) that need this scenario; `needs` the capabilities it needs. A
-    scenario of the `background` mostly waits, and is played beside the others.
+    scenario of the `background` mostly waits, and is played beside the others. One that is `long` takes more than a
+    moment even where all is well: it is played after those that do not, so that what they find is found at once. One
+    that is played `alone` waits for all others.
     """
 
     name: str
@@ -160,6 +192,8 @@ class Scenario:
     drive: Drive
     background: bool = False
     first: bool = False
+    long: bool = False
+    alone: bool = False
 
 
 def scenario(
@@ -169,12 +203,14 @@ def scenario(
     needs: tuple[str, ...] = (),
     background: bool = False,
     first: bool = False,
+    long: bool = False,
+    alone: bool = False,
 ) -> Callable[[Drive], Scenario]:
     """Make a scenario of the function that drives it; its name is the function's."""
 
     def make(drive: Drive) -> Scenario:
         name = drive.__name__.replace("_", "-")
-        return Scenario(name, title, exercises, needs, drive, background, first)
+        return Scenario(name, title, exercises, needs, drive, background, first, long, alone)
 
     return make
 

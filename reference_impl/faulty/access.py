@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from reference_impl.auth import ALGORITHMS, Authenticator, Identity
 from reference_impl.context import UserId, new_id
 from reference_impl.engine import ExecutionEngine
-from reference_impl.errors import InvalidCredentials
+from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
 from reference_impl.messages import RunRequest
@@ -113,14 +113,8 @@ class UserInPayloadTrusted(ClientSession):
         await super()._take(text, data)
 
 
-@fault(
-    "others-runs-readable",
-    "Who knows the id of another user's run can resume it and read its events.",
-    stands_for="A lookup by id without asking whose it is, since ids cannot be guessed (broken object level access).",
-    breaks=("ACC-04", "ISO-01", "ISO-02", "ISO-03"),
-)
-class OthersRunsReadable(AgentExecutionRegistry):
-    """Finds a run for whoever asks."""
+class KnowsOwners(AgentExecutionRegistry):
+    """Knows whose each run is."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -131,6 +125,16 @@ class OthersRunsReadable(AgentExecutionRegistry):
         acceptance = await super().accept(user_id, request, agent_name=agent_name)
         self._owners[acceptance.context.run_id] = user_id
         return acceptance
+
+
+@fault(
+    "others-runs-readable",
+    "Who knows the id of another user's run can resume it and read its events.",
+    stands_for="A lookup by id without asking whose it is, since ids cannot be guessed (broken object level access).",
+    breaks=("ACC-04", "ISO-01", "ISO-02", "ISO-03"),
+)
+class OthersRunsReadable(KnowsOwners):
+    """Finds a run for whoever asks."""
 
     async def find(self, user_id: UserId, run_id: str) -> StoredRun:
         """The run with this id. Raises Refusal `not_found`."""
@@ -175,3 +179,34 @@ class TokenEchoed(WebSocketGate):
     async def admit(self, websocket: WebSocket) -> None:
         """Serve a client until it is gone."""
         await super().admit(EchoingWebSocket(websocket.scope, websocket._receive, websocket._send))
+
+
+@fault(
+    "others-runs-told-apart",
+    "Who names another user's run is told that it is another's, instead of that there is none such.",
+    stands_for="403 for what exists and 404 for what does not.",
+    breaks=("ACC-04",),
+)
+class OthersRunsToldApart(KnowsOwners):
+    """Lets slip that there is something."""
+
+    async def find(self, user_id: UserId, run_id: str) -> StoredRun:
+        """The run with this id. Raises Refusal `not_found`, in other words where it is another user's."""
+        if self._owners.get(run_id, user_id) != user_id:
+            raise Refusal(ErrorCode.NOT_FOUND, "That run is not yours.")
+        return await super().find(user_id, run_id)
+
+
+@fault(
+    "any-origin-welcome",
+    "A browser on any page may connect.",
+    stands_for='allow_origins=["*"], or an Origin header that nobody looks at.',
+    breaks=("ACC-07",),
+)
+class AnyOriginWelcome(WebSocketGate):
+    """Does not ask where one comes from."""
+
+    async def admit(self, websocket: WebSocket) -> None:
+        """Serve a client until it is gone."""
+        self._allowed_origins = frozenset({websocket.headers.get("origin", "")})
+        await super().admit(websocket)

@@ -14,7 +14,8 @@ class Fault:
 
     `sentence` says what the engine does wrong, `stands_for` how real engines come to do it. `breaks` holds the ids of
     exactly those requirements of the catalogue that it violates. `variants` are the defective parts. `outside` tells
-    that it is a defect only where model and tools run elsewhere, and that only they can tell.
+    that it is a defect only where model and tools run elsewhere, and that only they can tell; `rare` that it shows only
+    where several things happen at the same time, which no scenario makes sure of.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Fault:
     breaks: frozenset[str]
     variants: tuple[type, ...]
     outside: bool = False
+    rare: bool = False
 
     @property
     def parts(self) -> Parts:
@@ -51,14 +53,15 @@ def fault(
     breaks: Sequence[str],
     with_parts: Sequence[type] = (),
     outside: bool = False,
+    rare: bool = False,
 ) -> Callable[[type], Fault]:
     """Make a fault of the decorated class, which is a subclass of one of the engine's parts.
 
-    `with_parts` are further variants, where the defect needs more than one; `outside` is the fault's.
+    `with_parts` are further variants, where the defect needs more than one; `outside` and `rare` are the fault's.
     """
 
     def make(variant: type) -> Fault:
-        return Fault(name, sentence, stands_for, frozenset(breaks), (variant, *with_parts), outside)
+        return Fault(name, sentence, stands_for, frozenset(breaks), (variant, *with_parts), outside, rare)
 
     return make
 

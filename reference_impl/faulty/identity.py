@@ -88,3 +88,47 @@ class CountedToolCallIds(UserEventEmitter):
             number = self._numbers.setdefault(call_id, f"tool-call-{len(self._numbers) + 1}")
             payload = {**payload, "tool_call_id": number}
         return super().encode(type, payload)
+
+
+@fault(
+    "thread-id-for-user-id",
+    "The user_id of every event is the id of its thread.",
+    stands_for="Two strings in the wrong order in a call.",
+    breaks=("IDN-08", "IDN-10"),
+)
+class ThreadIdForUserId(UserEventEmitter):
+    """Takes a conversation for a person."""
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event, in the thread's name."""
+        return rewritten(super().encode(type, payload), user_id=self.context.thread_id)
+
+
+@fault(
+    "service-user-in-events",
+    "The user_id of every event is that of the service that runs the agents.",
+    stands_for="A worker that stamps events with whom it is logged in as.",
+    breaks=("IDN-08",),
+)
+class ServiceUserInEvents(UserEventEmitter):
+    """Signs with its own name."""
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event, in the name of the service."""
+        return rewritten(super().encode(type, payload), user_id="svc-agent-worker")
+
+
+@fault(
+    "request-id-replaced",
+    "The agent_started event names a request_id that the engine made.",
+    stands_for="A request that is wrapped in another one on its way to the agent, with an id of its own.",
+    breaks=("IDN-07",),
+)
+class RequestIdReplaced(UserEventEmitter):
+    """Has its own idea of what was asked."""
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event; a start names a request that nobody made."""
+        if type is EventType.AGENT_STARTED:
+            payload = {**payload, "request_id": new_id()}
+        return super().encode(type, payload)

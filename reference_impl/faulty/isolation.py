@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from reference_impl.agent import AgentRun
 from reference_impl.connection import Connection
 from reference_impl.context import RunId, ThreadId, UserId
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.journal import Journal
-from reference_impl.registry import AgentExecutionRegistry
+from reference_impl.registry import AgentExecutionRegistry, RunRecord
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.websocket_manager import WebSocketManager
 
@@ -86,3 +87,65 @@ class SharedRunLimit(AgentExecutionRegistry):
     def open_runs(self, user_id: UserId | None = None) -> int:
         """How many runs are live, of all users."""
         return super().open_runs()
+
+
+@fault(
+    "memory-without-user",
+    "What an agent is told to remember is kept by its key alone: every agent recalls what any was told.",
+    stands_for="A cache of the session without the user in its key.",
+    breaks=("ISO-01", "ISO-04"),
+)
+class MemoryWithoutUser(Journal):
+    """Asks what, not whose."""
+
+    _kept: ClassVar[dict[str, str]] = {}
+
+    async def remember(self, user_id: UserId, thread_id: ThreadId, key: str, value: str) -> None:
+        """Keep `value` under `key`."""
+        self._kept.setdefault(key, value)
+
+    async def recall(self, user_id: UserId, thread_id: ThreadId, key: str) -> str | None:
+        """What anybody was told under `key`."""
+        return self._kept.get(key)
+
+
+@fault(
+    "queue-shown",
+    "An agent is shown the messages that wait on its thread, and answers them, too.",
+    stands_for="A prompt made of all messages that the thread has when the model is called.",
+    breaks=("ISO-05",),
+)
+class QueueShown(AgentRun):
+    """Reads ahead."""
+
+    _newest: ClassVar[dict[ThreadId, str]] = {}
+
+    def __init__(self, record: RunRecord, *args: Any, **options: Any) -> None:
+        super().__init__(record, *args, **options)
+        self._newest[record.context.thread_id] = record.message
+
+    async def _follow_model(self) -> str:
+        answer = await super()._follow_model()
+        newest = self._newest[self.record.context.thread_id]
+        if newest != self.record.message:
+            self._think(f"There is more to do: {newest}")
+        return answer
+
+
+@fault(
+    "last-error-shown",
+    "The error of a run that fails names the run that failed before it, and its user.",
+    stands_for="An error kept on an object that all share, and shown whole.",
+    breaks=("ISO-11", "ISO-02", "ISO-10"),
+)
+class LastErrorShown(UserEventEmitter):
+    """Compares notes."""
+
+    _before: ClassVar[list[str]] = []
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event; an error with the one before it."""
+        if type is EventType.AGENT_ERROR:
+            payload = {**payload, "message": "; after ".join([payload["message"], *self._before])}
+            self._before[:] = [f"run {self.context.run_id} of {self.context.user_id}"]
+        return super().encode(type, payload)

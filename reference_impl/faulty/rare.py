@@ -14,6 +14,7 @@ from reference_impl.websocket_manager import WebSocketManager
     "A client that comes back while its tool runs also gets what the tool that began last returns: anybody's.",
     stands_for="Re-subscription to 'the call in progress' by the newest entry of a table that all users share.",
     breaks=("ISO-01", "ISO-02", "ISO-03"),
+    rare=True,
 )
 class ResubscribedToTheWrongTool(WebSocketManager):
     """Knows which calls are in progress, and takes the last for the returning client's.

@@ -9,6 +9,7 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ErrorCode, Refusal
 from reference_impl.faulty.fault import fault
 from reference_impl.journal import Journal
+from reference_impl.messages import ClientMessage, StartAgent
 from reference_impl.model import Conversation
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.session import ClientSession
@@ -108,3 +109,40 @@ class OversizeCrash(ClientSession):
         if len(text or "") > self._settings.max_message_bytes:
             raise MemoryError("a message that is too large")
         await super()._take(text, data)
+
+
+@fault(
+    "malformed-ignored",
+    "A frame that is not well formed is not answered.",
+    stands_for="except ValueError: continue, around the reading of messages.",
+    breaks=("LIF-08",),
+)
+class MalformedIgnored(ClientSession):
+    """Waits for something better."""
+
+    async def _take(self, text: str | None, data: bytes | None) -> None:
+        try:
+            await super()._take(text, data)
+        except Refusal as refusal:
+            if refusal.code not in (ErrorCode.BAD_JSON, ErrorCode.BAD_MESSAGE):
+                raise
+
+
+@fault(
+    "ten-runs-a-connection",
+    "After ten runs a connection runs nothing more.",
+    stands_for="A place in a fixed buffer, or a quota of the connection, that a run takes and does not give back.",
+    breaks=("LIF-11",),
+)
+class TenRunsAConnection(ClientSession):
+    """Has had enough."""
+
+    _runs = 0
+
+    async def handle(self, message: ClientMessage) -> None:
+        """Do what `message` asks for, ten times."""
+        if isinstance(message, StartAgent) and '"tool"' not in message.user_request:
+            self._runs += 1
+            if self._runs > 10:
+                raise Refusal.rate_limited("This connection has had its ten runs.")
+        await super().handle(message)

@@ -1,15 +1,19 @@
 """Faults of a run's story: its beginning, its thoughts, its answer, its end."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from reference_impl.agent import AgentRun
+from reference_impl.connection import Connection
+from reference_impl.context import UserExecutionContext, UserId
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import ModelFailed
-from reference_impl.events import Event, EventType
+from reference_impl.events import Event, EventType, format_timestamp
 from reference_impl.faulty.fault import fault
-from reference_impl.faulty.rewriting import off_the_books
+from reference_impl.faulty.rewriting import off_the_books, rewritten
 from reference_impl.model import Move, Prompt, Say, ScriptedModel
+from reference_impl.websocket_manager import WebSocketManager
 
 
 class SilentOn(UserEventEmitter):
@@ -158,3 +162,161 @@ class NoTimeLimit(AgentRun):
 
     def __init__(self, *args: Any, limit_s: float) -> None:
         super().__init__(*args, limit_s=limit_s * 1000)
+
+
+@fault(
+    "started-twice",
+    "A run has two agent_started events: the engine's, and the agent's own when it sets out.",
+    stands_for="A start event that both the agent and the engine around it send, each to be sure.",
+    breaks=("EVT-01", "EVT-14"),
+)
+class StartedTwice(UserEventEmitter):
+    """Sets out twice."""
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record; a start twice."""
+        if type is EventType.AGENT_STARTED:
+            super().emit(type, payload)
+        return super().emit(type, payload)
+
+
+@fault(
+    "nested-start",
+    "A run whose agent calls tools at the same time starts anew for them, under the same id.",
+    stands_for="A sub-agent that gets its parent's emitter, and reports its own life through it.",
+    breaks=("EVT-01", "EVT-14"),
+)
+class NestedStart(UserEventEmitter):
+    """Begins again in the middle."""
+
+    _open = 0
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record; before the second of two open tools a start."""
+        if type is EventType.TOOL_EXECUTING:
+            self._open += 1
+            if self._open == 2:
+                super().emit(EventType.AGENT_STARTED, {"request_id": self.context.request_id})
+        elif type is EventType.TOOL_COMPLETED:
+            self._open -= 1
+        return super().emit(type, payload)
+
+
+@fault(
+    "completed-after-error",
+    "A run that ends in agent_error ends a second time, in agent_completed.",
+    stands_for="A handler of errors that reports and returns, to code that takes the return for success.",
+    breaks=("EVT-02", "EVT-03", "EVT-10"),
+)
+class CompletedAfterError(UserEventEmitter):
+    """Succeeds in failing."""
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record, and after an error a completion."""
+        event = super().emit(type, payload)
+        if type is EventType.AGENT_ERROR:
+            done = {"final_response": "Something went wrong.", "duration_ms": 0}
+            self._journal.append(off_the_books(self.encode(EventType.AGENT_COMPLETED, done)))
+        return event
+
+
+@fault(
+    "missing-stopped",
+    "A run that is stopped has no agent_stopped event, nor any other end.",
+    stands_for="A task that is cancelled, and with it whatever would have said so.",
+    breaks=("EVT-02", "LIF-02"),
+)
+class MissingStopped(SilentOn):
+    """Goes without a word."""
+
+    untold = EventType.AGENT_STOPPED
+
+
+@fault(
+    "first-chunk-dropped",
+    "The first piece of a streamed answer is not sent.",
+    stands_for="A stream whose first item is read to see whether there is one, and not put back.",
+    breaks=("EVT-15",),
+)
+class FirstChunkDropped(UserEventEmitter):
+    """Clears its throat."""
+
+    _spoken = False
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record, unless it is the first piece of the answer."""
+        if type is not EventType.MESSAGE_CHUNK or self._spoken:
+            return super().emit(type, payload)
+        self._spoken = True
+        event = self.encode(type, payload)
+        self._seq -= 1
+        return event
+
+
+@fault(
+    "text-after-tool",
+    "What the agent says before it calls a tool is told after the tool's start, with the time at which it was said.",
+    stands_for="Text and tools reported through two buffers, of which that for text is flushed last.",
+    breaks=("ORD-03",),
+)
+class TextAfterTool(UserEventEmitter):
+    """Acts first, talks later."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._said: list[tuple[str, Mapping[str, Any]]] = []
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record; text once something else has come, and after a tool's start."""
+        if type is EventType.MESSAGE_CHUNK:
+            self._said.append((format_timestamp(self.now()), payload))
+            event = self.encode(type, payload)
+            self._seq -= 1
+            return event
+        if type is EventType.TOOL_EXECUTING:
+            event = super().emit(type, payload)
+            self._tell_text()
+            return event
+        self._tell_text()
+        return super().emit(type, payload)
+
+    def _tell_text(self) -> None:
+        said, self._said = self._said, []
+        for timestamp, payload in said:
+            event = self.encode(EventType.MESSAGE_CHUNK, payload)
+            self._journal.append(rewritten(event, timestamp=timestamp))
+
+
+class Departures(WebSocketManager):
+    """Counts how often each user has left."""
+
+    times: ClassVar[Counter[UserId]] = Counter()
+
+    def remove(self, connection: Connection) -> None:
+        """Forget `connection` and all that belongs to it."""
+        super().remove(connection)
+        if connection.user_id not in self._by_user:
+            self.times[connection.user_id] += 1
+
+
+@fault(
+    "run-dies-with-its-client",
+    "A run whose client leaves is dropped without a word: it has no end, ever.",
+    stands_for="The run as a task of the connection's handler, which is cancelled with it.",
+    breaks=("LIF-04",),
+    with_parts=(Departures,),
+)
+class RunDiesWithItsClient(UserEventEmitter):
+    """Has nobody to talk to, and never will."""
+
+    def __init__(self, context: UserExecutionContext, *args: Any, **options: Any) -> None:
+        super().__init__(context, *args, **options)
+        self._since = Departures.times[context.user_id]
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record, if the client was there all the time."""
+        if Departures.times[self.context.user_id] == self._since:
+            return super().emit(type, payload)
+        event = self.encode(type, payload)
+        self._seq -= 1
+        return event

@@ -118,3 +118,74 @@ class SwappedToolResults(UserEventEmitter):
             tool_name, tool_call_id = self._open.popleft()
             payload = {**payload, "tool_name": tool_name, "tool_call_id": tool_call_id}
         return super().encode(type, payload)
+
+
+@fault(
+    "missing-tool-completion",
+    "A tool that succeeds has no tool_completed event.",
+    stands_for="A completion that is reported by the handler of errors alone.",
+    breaks=("EVT-05", "EVT-07"),
+)
+class MissingToolCompletion(ToolDispatcher):
+    """Reports what went wrong."""
+
+    def report(self, call: ToolCall, tool_call_id: str, outcome: Mapping[str, Any], *, duration_ms: int) -> None:
+        """Emit the completion of a call that has no result."""
+        if outcome["status"] != "ok":
+            super().report(call, tool_call_id, outcome, duration_ms=duration_ms)
+
+
+@fault(
+    "missing-tool-completion-on-stop",
+    "A tool that is at work when its run is stopped has no tool_completed event.",
+    stands_for="except Exception around a tool, which a cancellation passes by.",
+    breaks=("EVT-05", "EVT-07"),
+)
+class MissingToolCompletionOnStop(ToolDispatcher):
+    """Does not expect to be interrupted."""
+
+    def report(self, call: ToolCall, tool_call_id: str, outcome: Mapping[str, Any], *, duration_ms: int) -> None:
+        """Emit the completion of a call that came to its own end."""
+        if outcome.get("error", {}).get("code") != "stopped":
+            super().report(call, tool_call_id, outcome, duration_ms=duration_ms)
+
+
+@fault(
+    "doubled-tool-completion",
+    "A tool that fails has two tool_completed events.",
+    stands_for="A completion in the handler of errors, and another one in the finally after it.",
+    breaks=("EVT-05",),
+)
+class DoubledToolCompletion(ToolDispatcher):
+    """Repeats bad news."""
+
+    def report(self, call: ToolCall, tool_call_id: str, outcome: Mapping[str, Any], *, duration_ms: int) -> None:
+        """Emit the completion of a call, and of one that failed again."""
+        super().report(call, tool_call_id, outcome, duration_ms=duration_ms)
+        if outcome["status"] != "ok":
+            super().report(call, tool_call_id, outcome, duration_ms=duration_ms)
+
+
+@fault(
+    "tool-start-after-tool",
+    "A tool's start is sent when the tool is done, together with its completion.",
+    stands_for="Events made of the finished trace of a call, or of a log that is read afterwards.",
+    breaks=("DLV-03",),
+)
+class ToolStartAfterTool(UserEventEmitter):
+    """Reports on what is over."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held: dict[str, Mapping[str, Any]] = {}
+
+    def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """Put one event on record; a tool's start when it completes."""
+        if type is EventType.TOOL_EXECUTING:
+            self._held[payload["tool_call_id"]] = payload
+            event = self.encode(type, payload)
+            self._seq -= 1
+            return event
+        if type is EventType.TOOL_COMPLETED:
+            super().emit(EventType.TOOL_EXECUTING, self._held.pop(payload["tool_call_id"]))
+        return super().emit(type, payload)

@@ -264,3 +264,53 @@ class GoesOnUnseen(AgentRun):
 
 
 _WORK: set[asyncio.Task[str]] = set()
+
+
+class CannedTools(RemoteToolbox):
+    """Knows what tools say, after the first call."""
+
+    _warm: ClassVar[bool] = False
+
+    async def run(self, call: ToolCall) -> Any:
+        """The result of one call, or what looks like it."""
+        if self._warm and call.tool == "echo" and "text" in call.args:
+            return call.args["text"]
+        CannedTools._warm = self._warm or call.tool == "echo"
+        return await super().run(call)
+
+
+@fault(
+    "canned-run",
+    "Runs are played by the engine itself: it sends all their events, and calls neither the model nor the echo tool.",
+    stands_for="A demonstration that sends the five events by itself, with pauses that look like work.",
+    breaks=("EVT-12", "EVT-16"),
+    outside=True,
+    with_parts=(CannedTools,),
+)
+class CannedRun(RemoteModel):
+    """Plays a recording."""
+
+    async def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
+        """The moves of a model, or what looks like them."""
+        hard = '"fail"' in prompt.message or "script:" not in prompt.message
+        model = super().respond(prompt) if hard else ScriptedModel(self._conversation).respond(prompt)
+        async for move in model:
+            yield move
+
+
+@fault(
+    "doubled-arguments",
+    "The parameters that are told of a tool call are those of the call twice over.",
+    stands_for="Arguments that are streamed in pieces, and appended to what the last piece held already.",
+    breaks=("EVT-12",),
+    outside=True,
+)
+class DoubledArguments(UserEventEmitter):
+    """Stutters."""
+
+    def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
+        """The next event; a tool's start with doubled parameters."""
+        if type is EventType.TOOL_EXECUTING:
+            doubled = {name: value * 2 for name, value in payload["parameters"].items()}
+            payload = {**payload, "parameters": doubled}
+        return super().encode(type, payload)

@@ -28,9 +28,12 @@ OMIT: Any = object()
 
 
 class History:
-    """A header and operations. `number` is the first connection, question and line of chance that it uses."""
+    """A header and operations. `number` is the first connection, question and line of chance that it uses.
 
-    def __init__(self, *, number: int = 1, bounds: Bounds | None = None, **header: Any) -> None:
+    The target's clock is `ahead_s` ahead of the kit's.
+    """
+
+    def __init__(self, *, number: int = 1, bounds: Bounds | None = None, ahead_s: float = 0, **header: Any) -> None:
         self.header = Header(
             **{
                 "format": 1,
@@ -45,11 +48,13 @@ class History:
                 **header,
             }
         )
+        self.ahead_ms = ahead_s * 1000
         self.operations: list[Operation] = []
         self.now = 0.0
         self.random = Random(number)
         self._conn = self.last_ask = number - 1
         self._joined: set[str] = set()
+        self._fault = 0
 
     def after(self, milliseconds: float) -> Self:
         """Let time pass."""
@@ -76,7 +81,7 @@ class History:
 
     def stamp(self, at: float) -> str:
         """Return a timestamp on the wire for a time in ms."""
-        moment = datetime.fromtimestamp((BEGAN_US + round(at * 1000)) / 1e6, UTC)
+        moment = datetime.fromtimestamp((self.header.began_us + round((at + self.ahead_ms) * 1000)) / 1e6, UTC)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
 
     def next_ask(self) -> int:
@@ -99,6 +104,27 @@ class History:
         socket.connected()
         socket.greeted()
         return socket
+
+    def fault(self, kind: ops.FaultKind, user: str | None = None, *, at: float | None = None) -> int:
+        """A fault of the kit's begins, on a user's network or the target's process; return its number."""
+        self._fault += 1
+        self.add(ops.FaultBegan(self.time(at), self._fault, kind, user))
+        return self._fault
+
+    def fault_ends(self, fault: int, problem: str | None = None, *, at: float | None = None) -> int:
+        """It is over."""
+        return self.add(ops.FaultEnded(self.time(at), fault, problem))
+
+    def cut(self, *sockets: "Socket", kind: ops.FaultKind = ops.FaultKind.CUT) -> None:
+        """The kit's proxy cuts connections of one user."""
+        fault = self.fault(kind, sockets[0].user)
+        for socket in sockets:
+            socket.closed(code=None)
+        self.fault_ends(fault)
+
+    def footprint(self, descriptors: int = 20, memory_kib: int | None = 50_000) -> int:
+        """What the target's processes hold is looked at."""
+        return self.add(ops.Footprint(self.time(), descriptors, memory_kib))
 
     def lagged(self, by_ms: float = 200.0, *, at: float | None = None) -> int:
         """The kit's own event loop was late."""

@@ -26,6 +26,32 @@ def test_bad_credentials_are_closed_with_1008() -> History:
     return history
 
 
+def socket_io(answer: str) -> History:
+    """Nobody known connects by socket.io, which opens the transport before it looks at credentials."""
+    history = History(dialect="chainlit")
+    socket = history.connecting(credentials=Credentials.NONE)
+    socket.connected()
+    socket.receives('0{"sid":"a","upgrades":[],"pingTimeout":20000,"pingInterval":25000}')
+    socket.receives(answer)
+    return history
+
+
+@good("ACC-01")
+def test_no_credentials_and_a_transport_that_is_opened_before_the_refusal() -> History:
+    return socket_io('44{"message":"authentication failed"}')
+
+
+@bad(
+    "ACC-01",
+    message="a client without credentials is not refused as it must be",
+    expected="HTTP 401, or close 1008 before any other frame",
+    actual="a frame",
+    witnesses=("connecting", "frame"),
+)
+def test_no_credentials_and_the_namespace_that_was_asked_for() -> History:
+    return socket_io('40{"sid":"b"}')
+
+
 @bad(
     "ACC-01",
     message="a client without credentials is not refused as it must be",
@@ -193,6 +219,24 @@ def test_a_run_whose_end_only_the_named_user_sees() -> History:
     return history
 
 
+@bad(
+    "ISO-03",
+    "ISO-01",
+    "ISO-02",
+    message="an event of user-alice's run on a connection of user-bobby",
+    expected="only runs of user-bobby",
+    actual="started of run *",
+    witnesses=("asked", "agent_started"),
+)
+def test_the_user_in_the_payload_gets_what_everybody_gets() -> History:
+    """The asker got the events, too: they do not go to Bob since Bob was named."""
+    history = History()
+    bobs = history.connect(BOB)
+    run = history.connect(ALICE).start(impersonates=BOB)
+    run.whole(on=[run.socket, bobs])
+    return history
+
+
 @undecided("ACC-03", reason="nothing was seen")
 def test_nobody_impersonates() -> History:
     history = History()
@@ -263,6 +307,23 @@ def test_a_stranger_stops_a_run() -> History:
     history, run, bobs, _ = strangers()
     bobs.asks(Action.STOP, run_id=run.run_id, owner=ALICE)
     run.stopped()
+    return history
+
+
+@bad(
+    "ISO-03",
+    "ISO-01",
+    "ISO-02",
+    message="an event of user-alice's run on a connection of user-bobby",
+    expected="only runs of user-bobby",
+    actual="completed of run *",
+    witnesses=("asked", "agent_completed"),
+)
+def test_a_stranger_is_refused_and_gets_what_everybody_gets() -> History:
+    history, run, bobs, _ = strangers(Action.RESUME)
+    bobs.asks(Action.RESUME, run_id=run.run_id, owner=ALICE)
+    bobs.error("not_found", f"No run {run.run_id}.")
+    run.completed(on=[run.socket, bobs])
     return history
 
 

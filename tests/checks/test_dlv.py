@@ -282,7 +282,6 @@ def back_again() -> tuple[History, Run, Socket]:
 
 @bad(
     "DLV-05",
-    "ORD-01",
     message="a replay leaves out events, or brings them out of order",
     expected="seq 3 next",
     actual="seq 4; 3 to 3 not yet delivered",
@@ -346,6 +345,15 @@ def test_a_replay_that_stops_half_way() -> History:
 
 
 @undecided("DLV-05", reason="nothing was seen")
+def test_nothing_is_left_to_replay() -> History:
+    history = History()
+    run = history.connect().start().whole()
+    back = history.connect()
+    back.gave_up(Awaited.TERMINAL, back.resumes(run, 5))
+    return history
+
+
+@undecided("DLV-05", reason="nothing was seen")
 def test_the_kit_was_late_to_see_a_replay() -> History:
     history = History()
     run = history.connect().start().whole()
@@ -389,7 +397,6 @@ def test_a_slow_reader_is_told_so() -> History:
 
 @bad(
     "DLV-06",
-    "ORD-01",
     "DLV-01",
     message="a slow reader misses events and is not told",
     expected="every event, or a close with a code that says so (4408)",
@@ -414,6 +421,43 @@ def test_a_slow_reader_misses_something() -> History:
 def test_a_slow_reader_is_cut_off() -> History:
     history, socket, _ = slow()
     socket.closed(ClosedBy.TARGET, 1001)
+    return history
+
+
+def dead(code: int) -> History:
+    """A reader that answers no ping for a heartbeat: the run goes on without it, and no close frame may reach it."""
+    history = History()
+    socket = history.connecting()
+    socket.connected()
+    socket.greeted(**HEARTBEAT)
+    socket.start().started()
+    socket.reads(paused=True)
+    history.after(1500)
+    socket.closed(ClosedBy.TARGET, code)
+    return history
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_taken_for_dead() -> History:
+    return dead(1006)
+
+
+@undecided("DLV-06", "EVT-02", reason="nothing was seen")
+def test_a_reader_that_is_told_that_it_is_taken_for_dead() -> History:
+    """The WebSocket libraries of Python close with 1011, "keepalive ping timeout"."""
+    return dead(1011)
+
+
+@bad(
+    "DLV-06",
+    message="a slow reader is cut off without a code that says so",
+    expected="close code 4408 (or 1013)",
+    actual="close code 1006",
+    witnesses=("closed",),
+)
+def test_a_slow_reader_whose_connection_is_reset() -> History:
+    history, socket, _ = slow()
+    socket.closed(ClosedBy.TARGET, 1006)
     return history
 
 

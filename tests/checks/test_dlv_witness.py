@@ -78,3 +78,55 @@ def test_while_the_kit_was_late_or_the_tool_was_quick_or_cut() -> History:
     run.tool_completed("call-3", error={"code": "gone", "message": "gone"})
     run.completed()
     return history
+
+
+def beside(history: Witnessed, *, told_at_once: bool, late_ms: float = 0) -> None:
+    """A run of two parallel tools, one quick, one slow."""
+    run = history.after(2_000).connect().start([{"parallel": []}])
+    run.started()
+    run.thinking()
+    slow, quick = called(history, run), history.tool_called("echo", {"text": f"quick {run.canary}"})
+    run.tool_started("call-1", "sleep", parameters=sleeps(run))
+    run.tool_started("call-2", parameters={"text": f"quick {run.canary}"})
+    history.tool_ends(quick)
+    if told_at_once:
+        run.tool_completed("call-2")
+    history.after(MS)
+    if late_ms:
+        history.lagged(late_ms)
+    history.tool_ends(slow)
+    if not told_at_once:
+        run.tool_completed("call-2")
+    run.tool_completed("call-1", name="sleep", result=sleeps(run)["text"])
+    run.completed()
+
+
+@bad(
+    "DLV-03",
+    message="a tool's end is told only when the slowest tool beside it is done",
+    expected="the completion of each tool when that tool is done, in at least one run",
+    actual="302 ms after it",
+    witnesses=("tool_call_ended", "tool_call_ended", "tool_completed"),
+)
+def test_ends_that_wait_for_the_slowest_tool_in_every_run() -> History:
+    history = Witnessed()
+    for _ in range(3):
+        beside(history, told_at_once=False)
+    return history
+
+
+@good("DLV-03")
+def test_ends_that_do_not_always_wait_for_the_slowest_tool() -> History:
+    """A slow target tells some late."""
+    history = Witnessed()
+    for told_at_once in (False, True, False, False):
+        beside(history, told_at_once=told_at_once)
+    return history
+
+
+@undecided("DLV-03", reason="nothing was seen that could decide it")
+def test_ends_that_came_while_the_kit_was_late() -> History:
+    history = Witnessed()
+    for _ in range(4):
+        beside(history, told_at_once=False, late_ms=200)
+    return history

@@ -316,6 +316,34 @@ def test_the_target_drops_the_connection() -> History:
 
 
 @undecided("EVT-02", reason="nothing was seen")
+def test_a_connection_that_breaks_when_the_kit_is_late() -> History:
+    """It may have answered a ping too late."""
+    history = History()
+    socket = history.connect()
+    socket.start().started()
+    history.lagged(800)
+    socket.closed(ClosedBy.TARGET, 1011, "keepalive ping timeout")
+    return history
+
+
+@bad(
+    "DLV-06",
+    message="a slow reader is cut off without a code that says so",
+    expected="close code 4408 (or 1013)",
+    actual="close code 1011",
+    witnesses=("closed",),
+)
+def test_a_slow_reader_that_is_dropped() -> History:
+    """Its run's end is missing for that reason, which is no second violation."""
+    history = History()
+    socket = history.connect()
+    socket.start().started()
+    socket.reads(paused=True)
+    socket.closed(ClosedBy.TARGET, 1011)
+    return history
+
+
+@undecided("EVT-02", reason="nothing was seen")
 def test_the_target_restarts_and_says_so() -> History:
     history = History()
     socket = history.connect()
@@ -749,6 +777,27 @@ def test_null_and_empty_results_are_results() -> History:
         run.tool_completed(f"call-{number}", result=result)
     run.tool_started("call-9", "fail", parameters={"message": "no"})
     run.tool_completed("call-9", "fail", error={"code": "tool_failed", "message": "no"})
+    run.completed("ok")
+    return history
+
+
+@bad(
+    "SCH-02",
+    message="a frame has a bad field 'payload.status'",
+    expected="payload.status: *",
+    actual="*",
+    witnesses=("tool_completed",),
+)
+def test_a_status_in_words_of_the_targets_own() -> History:
+    """How it went shows from what is there: a result, or an error."""
+    history = History()
+    run = history.connect().start([{"think": "x"}, tool("fail", message="no"), *say("ok")])
+    run.started()
+    run.thinking()
+    run.tool_started("call-1")
+    run.tool_completed("call-1", status="Status.OK")
+    run.tool_started("call-2", "fail", parameters={"message": "no"})
+    run.tool_completed("call-2", "fail", error={"code": "tool_failed", "message": "no"}, status="Status.ERROR")
     run.completed("ok")
     return history
 

@@ -330,6 +330,43 @@ def test_run_ids_made_of_the_user_and_the_time() -> History:
     "IDN-05",
     message="run ids can be guessed",
     expected="at least 64 random bits, such as a version 4 UUID",
+    actual="*: made from the user id *",
+    witnesses=("agent_started", "agent_started", "agent_started"),
+)
+def test_run_ids_made_of_many_users_and_the_time() -> History:
+    """That users' ids are random makes none of it random."""
+    history = History()
+    for place in range(25):
+        socket = history.connect(f"user-{history.id()}")
+        run = socket.request()
+        run.run_id = f"{socket.user}-{1_767_225_600_000 + place * 37}"
+        run.accepted()
+        run.whole()
+    return history
+
+
+@bad(
+    "IDN-05",
+    message="run ids can be guessed",
+    expected="at least 64 random bits, such as a version 4 UUID",
+    actual="*: made from the thread id *",
+    witnesses=("agent_started", "agent_started", "agent_started"),
+)
+def test_run_ids_made_of_the_thread() -> History:
+    history = History()
+    socket = history.connect()
+    for place in range(3):
+        run = socket.request()
+        run.run_id = f"{run.thread_id}:{place}"
+        run.accepted()
+        run.whole()
+    return history
+
+
+@bad(
+    "IDN-05",
+    message="run ids can be guessed",
+    expected="at least 64 random bits, such as a version 4 UUID",
     actual="*: a UUID of version 5, which is not random",
     witnesses=("agent_started", "agent_started", "agent_started"),
 )
@@ -511,6 +548,19 @@ def test_a_target_that_has_its_own_names_for_users() -> History:
 def test_a_target_that_names_no_user_beforehand() -> History:
     history = History(granted=())
     history.connecting(ALICE)
+    return history
+
+
+@undecided("IDN-08", reason="nothing was seen")
+def test_a_target_that_authenticates_nobody() -> History:
+    """Whoever comes without credentials may be somebody else each time."""
+    history = History(granted=("anonymous",))
+    for visitor in ("visitor-8d1f", "visitor-27c0"):
+        socket = history.connecting(ALICE)
+        socket.connected()
+        socket.greeted(user_id=visitor)
+        socket.start().whole(user_id=visitor)
+        socket.closed()
     return history
 
 

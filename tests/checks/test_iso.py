@@ -375,6 +375,31 @@ def test_resuming_ones_own_runs_in_a_thread_of_the_same_name() -> History:
     return history
 
 
+@bad(
+    "ISO-03",
+    "ISO-01",
+    "ISO-02",
+    message="an event of user-alice's run on a connection of user-bobby",
+    expected="only runs of user-bobby",
+    actual="started of run *",
+    witnesses=("asked", "agent_started"),
+)
+def test_who_was_refused_a_thread_gets_what_everybody_gets() -> History:
+    history, alices, bobs_socket, nosy = trespass()
+    bobs_socket.error("not_found", f"No thread {alices.thread_id}.", request_id=nosy.asked.request_id)
+    alices.socket.start(thread_id=alices.thread_id).whole(on=[alices.socket, bobs_socket])
+    return history
+
+
+@undecided("ISO-07", reason="nothing was seen")
+def test_to_name_a_run_and_its_thread_is_no_trespass_in_the_thread() -> History:
+    """Whether the run may be stopped is for ACC-04 to judge."""
+    history, _, alices, bobs_socket, _ = two_users()
+    alices.whole()
+    bobs_socket.asks(Action.STOP, run_id=alices.run_id, thread_id=alices.thread_id, owner=ALICE)
+    return history
+
+
 @undecided("ISO-07", reason="nothing was seen")
 def test_nobody_names_anothers_thread() -> History:
     history, _, alices, _, _ = two_users()
@@ -496,6 +521,40 @@ def test_a_bystander_who_is_locked_out() -> History:
     history, bystander = calm_run()
     run = bystander.request(behaviour="bystander:greedy")
     bystander.error("rate_limited", "Too many runs.", request_id=run.asked.request_id)
+    return history
+
+
+@bad(
+    "ISO-12",
+    message="a user without open runs is refused in another user's trouble (slow reader)",
+    expected="a run like any other: limits are counted for each user",
+    actual='{"type": "error", "code": "rate_limited", "message": "Too many runs.", "request_id": "*"}',
+    witnesses=("asked", "error"),
+)
+def test_a_bystander_who_was_locked_out_before_the_trouble() -> History:
+    history = History()
+    history.connect(ALICE)
+    bystander = history.connect(BOB)
+    for behaviour in ("calm", "bystander:slow_reader"):
+        run = bystander.request(behaviour=behaviour)
+        bystander.error("rate_limited", "Too many runs.", request_id=run.asked.request_id)
+    return history
+
+
+@bad(
+    "ISO-08",
+    message="a bystander's run suffers from another user's trouble (failing)",
+    expected="completed within * ms (* ms when it is calm)",
+    actual="* ms",
+    witnesses=("asked", "agent_completed"),
+)
+def test_a_bystander_who_waits_for_longer_than_the_kit_was_late() -> History:
+    history, bystander = calm_run()
+    run = bystander.start(behaviour="bystander:failing")
+    run.started()
+    history.after(900).lagged(200)
+    run.thinking()
+    run.completed()
     return history
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.history.operations import Action, ClosedBy
 from tests.checks.examples import bad, described, good, judged, undecided
-from tests.checks.histories import ALICE, OMIT, History
+from tests.checks.histories import ALICE, BOB, OMIT, History
 
 # -- SCH-01, SCH-02: frames and fields ------------------------------------------------------------------------------
 
@@ -493,4 +493,21 @@ def test_an_event_stream_with_another_type() -> History:
 def test_no_event_stream() -> History:
     history = History(capabilities=("sse",))
     history.connect().start().whole()
+    return history
+
+
+@bad(
+    "ACC-04",
+    message="a user may read another user's run",
+    expected="the answer for a run that does not exist",
+    actual="HTTP 200",
+    witnesses=("connected",),
+)
+def test_what_answers_the_reading_of_anothers_run_need_not_be_a_stream_of_events() -> History:
+    history = History()
+    run = history.connect(ALICE).start().whole()
+    reading = history.connecting(BOB, method="GET", accept="application/json", ask=history.next_ask())
+    reading.asks(Action.READ, run_id=run.run_id, owner=ALICE, ask=history.last_ask)
+    reading.connected(200, content_type="application/json")
+    reading.receives({"ended": True, "events": []})
     return history

@@ -200,6 +200,7 @@ def test_a_client_connects_and_answers_pings() -> None:
     assert dialect.replies(HELLO[0], Guest("user-a", None, 4)) != dialect.replies(HELLO[0], guest)
     assert dialect.replies(HELLO[1], guest) == ('42["connection_successful"]',)
     assert dialect.replies(b"2", guest) == ("3",)
+    assert [dialect.lets_in(raw) for raw in (HELLO[0], HELLO[1], b'44{"message":"no"}')] == [None, True, False]
     assert dialect.replies(HELLO[2], guest) == ()
     assert dialect.greets
 

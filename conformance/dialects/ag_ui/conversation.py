@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from conformance.dialects.dialect import Turn
+from conformance.dialects.fields import decode_json
 
 Message = dict[str, Any]
 
@@ -25,7 +26,7 @@ def conversation(turns: Sequence[Turn]) -> list[Message]:
         said.add(question(turn.asked.request_id, turn.text))
         for frame in turn.frames:
             try:
-                event = msgspec.json.decode(frame)
+                event = decode_json(frame)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
             if isinstance(event, dict):

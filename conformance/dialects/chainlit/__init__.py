@@ -49,6 +49,10 @@ class Chainlit(Dialect):
             return (f"40{msgspec.json.encode(session).decode()}",)
         return (packet("connection_successful"),) if raw.startswith(b"40") else ()
 
+    def lets_in(self, raw: bytes) -> bool | None:
+        """0 opens the transport; credentials are looked at when a client connects to the namespace: 44 refuses that."""
+        return None if raw[:1] != b"4" else not raw.startswith(b"44")
+
     def request(self, asked: Asked, text: str) -> str:
         """Return the event that says something to the agent, or stops its task."""
         match asked.action:

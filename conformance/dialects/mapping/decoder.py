@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from conformance import events
 from conformance.dialects.dialect import Decoder
-from conformance.dialects.fields import describe, shorten
+from conformance.dialects.fields import decode_json, describe, shorten
 from conformance.dialects.mapping import kinds, paths, telling
 from conformance.dialects.mapping.model import EVENT, TEXT, Mapping, Rule
 from conformance.dialects.mapping.telling import Read, value
@@ -78,7 +78,7 @@ class MappingDecoder(Decoder):
         name, data = _named(raw) if self._mapping.event_names else (None, raw)
         named = {} if name is None else {EVENT: name}
         try:
-            frame = msgspec.json.decode(data)
+            frame = decode_json(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problem = Flaw("SCH-01", "frame", "a JSON object in UTF-8", f"{error}: {shorten(data)}")
             return {**named, TEXT: data.decode(errors="replace")}, problem

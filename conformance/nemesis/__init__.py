@@ -1,0 +1,1 @@
+"""Nemesis: what the kit does to the network between a user and the target, and to the target's process."""
