@@ -63,6 +63,7 @@ class World:
         self.ground = Ground(self.requests, self.story_of, witnessed="witness" in header.granted)
         self._by_request_id: Recent[tuple[str, str], Request] = Recent(_REMEMBERED)
         self._detailed: deque[Story] = deque()
+        self._resumed: dict[int, dict[str | None, Story]] = {}
         self._born = 0
         self._on_settled = on_settled
 
@@ -166,6 +167,7 @@ class World:
     def forget(self, conn: int) -> None:
         """Drop a closed connection that every check has seen closed."""
         self.connections.pop(conn, None)
+        self._resumed.pop(conn, None)
 
     def _asked(self, op: Asked) -> None:
         connection = self.connections[op.conn]
@@ -197,6 +199,7 @@ class World:
         for story in stories:
             stream = story.streams.setdefault(connection.number, Stream())
             story.stream = None
+            self._resumed.setdefault(connection.number, {})[story.thread_id] = story
             stream.high = stream.cursor = op.after_seq or 0
             stream.resumed = stream.replaying = True
             stream.joined_late = False
@@ -316,7 +319,7 @@ class World:
             elif connection.op.method == "POST" and connection.op.ask is None:
                 meant = self._nameless_of(connection)
             else:
-                meant = self._meant(connection.op.user, event)
+                meant = self._meant(connection, event)
             if meant is not None:
                 return meant
         else:
@@ -344,12 +347,14 @@ class World:
         mine = (s for s in (*self.stories.values(), *self._detailed) if s.connection is connection and s.run_id is None)
         return next(mine, None)
 
-    def _meant(self, user: str | None, event: RunEvent) -> Story | None:
+    def _meant(self, connection: Connection, event: RunEvent) -> Story | None:
         """Return the run that an event without a run id can only belong to, None where that cannot be told."""
+        user = connection.op.user
         mine = [s for s in self.open_of.get(user, ()) if s.terminal is None]
         known = [s for s in (*mine, *self._detailed) if s.user == user and event.event_id in s.ids]
-        if known:
-            return known[0]
+        resumed = self._resumed.get(connection.number, {}).get(event.thread_id)
+        if known or resumed is not None:
+            return known[0] if known else resumed
         request_id = event.payload.request_id if event.kind is Kind.STARTED else None
         named = [s for s in mine if s.request is not None and request_id == s.request.asked.request_id]
         same_thread = [s for s in mine if s.thread_id is not None and s.thread_id == event.thread_id]

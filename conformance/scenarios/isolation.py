@@ -148,11 +148,11 @@ async def slow_reader(stage: Stage) -> None:
     heavy: Script = [{"think": "a lot"}, *(echo(payload) for _ in range(6)), *say("that was a lot")]
     # about 12 MB in all: more than the buffers of any socket hold
     runs = [await slow.start("long", heavy, label="slow") for _ in range(120)]
-    for _ in range(8):
+    for _ in range(5):
         run = await stage.chat(bystander, label="bystander:slow_reader")
         if not run.completed:
             break
-        await asyncio.sleep(0.15)  # nothing shows when no more goes into the sockets of who does not read
+        await asyncio.sleep(0.12)  # nothing shows when no more goes into the sockets of who does not read
     slow.resume_reading()
     for run in runs:
         if slow.closed is not None or not await run.ended():

@@ -31,7 +31,7 @@ class NewIdsOnReplay(Journal):
     "replay-skips-one",
     "A replay leaves out the first event that the client missed.",
     stands_for="A cursor that one side takes for the last event seen, and the other for the first one wanted.",
-    breaks=("DLV-05",),
+    breaks=("DLV-05", "DLV-08", "LIF-06"),
 )
 class ReplaySkipsOne(Replayer):
     """Counts from the other end."""

@@ -58,7 +58,7 @@ class MissingThinking(SilentOn):
     "missing-completion",
     "A run that succeeds has no agent_completed event, nor any other end.",
     stands_for="A completion event on a path that the new streaming loop returns before.",
-    breaks=("EVT-02", "LIF-04"),
+    breaks=("EVT-02", "LIF-04", "DLV-08"),
 )
 class MissingCompletion(SilentOn):
     """Falls silent when it is done."""
