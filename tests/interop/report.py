@@ -17,6 +17,7 @@ _SITUATIONS = {
     "{users} users at once": ("crowd",),
     "a neighbour's runs fail and hang": ("bad-neighbour",),
     "one user opens runs without end": ("greedy-neighbour",),
+    "the server is asked to end": ("rolling-restart",),
 }
 
 
