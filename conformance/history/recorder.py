@@ -12,6 +12,7 @@ from conformance.history.operations import Frame, Operation
 Listener = Callable[[Operation], None]
 F = TypeVar("F", bound=Frame)
 _SHORTEST_SECRET = 6
+_DEEPEST = 200
 
 
 class Clock:
@@ -90,10 +91,21 @@ def frame_operation(kind: type[F], at: int, conn: int, data: bytes | str) -> F:
 
 
 def _is_json_line(raw: bytes) -> bool:
-    if not raw or b"\n" in raw or b"\r" in raw or raw != raw.strip():
+    if not raw or b"\n" in raw or b"\r" in raw or raw != raw.strip() or _is_deep(raw):
         return False
     try:
         msgspec.json.decode(raw)
     except (msgspec.MsgspecError, RecursionError):
         return False
     return True
+
+
+def _is_deep(raw: bytes) -> bool:
+    """Tell whether JSON may be nested deeper than whoever reads the history can follow, whatever the kit can now."""
+    if raw.count(b"[") + raw.count(b"{") <= _DEEPEST:
+        return False
+    depth = deepest = 0
+    for byte in raw:
+        depth += (byte in b"[{") - (byte in b"]}")
+        deepest = max(deepest, depth)
+    return deepest > _DEEPEST

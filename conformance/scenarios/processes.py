@@ -89,7 +89,7 @@ async def _afterwards(stage: Stage, runs: list[Run]) -> None:
         if not whole(run):
             await finish(stage, run)
         else:
-            await see_end(stage, run, await come_back(stage, run, after_seq=0))
+            await see_end(run, await come_back(stage, run, after_seq=0))
 
     if "resume" in stage.capabilities():
         await asyncio.gather(*(ask(run) for run in runs))

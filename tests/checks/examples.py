@@ -36,6 +36,8 @@ class Example:
 
 
 EXAMPLES: list[Example] = []
+STATISTICAL = frozenset({"DLV-01", "DLV-02", "DLV-09", "IDN-05"})
+"""Requirements that no single event decides."""
 
 
 def good(*ids: str) -> Callable[[Build], Test]:

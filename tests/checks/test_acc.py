@@ -43,7 +43,7 @@ def test_no_credentials_and_a_transport_that_is_opened_before_the_refusal() -> H
 
 @bad(
     "ACC-01",
-    message="a client with none credentials is not refused as it must be",
+    message="a client without credentials is not refused as it must be",
     expected="HTTP 401, or close 1008 before any other frame",
     actual="a frame",
     witnesses=("connecting", "frame"),

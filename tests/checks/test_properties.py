@@ -16,11 +16,10 @@ from conformance.dialects import named
 from conformance.judge import Judge
 from conformance.rejudge import judge_recording
 from conformance.verdict import Verdict
-from tests.checks.examples import described
+from tests.checks.examples import STATISTICAL, described
 from tests.checks.histories import History
 from tests.checks.legal import legal_history, legal_history_of
 from tests.checks.mutations import MUTATIONS, Inapplicable, Mutation, Subject
-from tests.checks.test_examples import STATISTICAL
 
 CATALOGUE = load()
 MIDNIGHTS_US = (1_483_228_799_990_000, 1_709_164_799_990_000, 1_767_225_599_990_000)
