@@ -94,6 +94,13 @@ class World:
             return self.now - since
         return sum(min(by, at - since) for at, by in self._lags if at > since)
 
+    def slack_us(self, since: int) -> int:
+        """Return by how much what came since a time (µs) may have come later than it should without being at fault.
+
+        As late as the kit was, a target on the same machine may have been, too.
+        """
+        return 2 * self.late_us(since)
+
     def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
         return [fault for fault in self.faults.values() if fault.user == user]
@@ -437,7 +444,7 @@ class World:
             fresh = seq > story.high and stream is story.stream  # a new event under a used id
         overtaking = False
         if stream.replaying and seq is not None:
-            overtaking = seq > stream.high + 1 and _was_live(connection, event)
+            overtaking = seq > stream.high + 1 and was_live(connection, event)
             stream.replaying = seq != stream.high + 1
         foreign = connection.op.user != story.user
         return Sighting(self.line, op, event, connection, story, stream, fresh, foreign, overtaking)
@@ -586,7 +593,7 @@ def _next_in_order(story: Story, event: RunEvent) -> bool:
 
 def _begin_replay(stream: Stream, connection: Connection, event: RunEvent) -> None:
     """Go back to the cursor of a resume, once, where what came so far came live before the target read the question."""
-    if _was_live(connection, event):
+    if was_live(connection, event):
         stream.high = stream.cursor or 0
         stream.missing.clear()
     stream.cursor = None
@@ -618,7 +625,7 @@ def saw_begin(connection: Connection, request: Request | None) -> bool:
     return connection.ready_at is not None and connection.ready_at <= request.asked.at
 
 
-def _was_live(connection: Connection, event: RunEvent) -> bool:
+def was_live(connection: Connection, event: RunEvent) -> bool:
     """Tell whether an event can have been sent live, because it happened after the client began to connect."""
     ready = connection.ready
     if ready is None or ready.server_time is None or event.timestamp is None:

@@ -49,7 +49,7 @@ class Bystanders(Check):
             return
         bounds = self.world.bounds
         allowed = calm + bounds.scaled_ms(bounds.delivery_p95_ms) * 1000
-        if allowed < took <= allowed + self.world.late_us(request.asked.at):
+        if allowed < took <= allowed + self.world.slack_us(request.asked.at):
             return
         self.exercised[requirement] += 1
         if seen.event.kind is not Kind.COMPLETED:

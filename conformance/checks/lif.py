@@ -93,7 +93,7 @@ class Stopping(Check):
         took = seen.op.at - asked.at
         bounds = self.world.bounds
         allowed = bounds.scaled_ms(bounds.stop_ms) * 1000
-        if allowed < took <= allowed + self.world.late_us(asked.at):
+        if allowed < took <= allowed + self.world.slack_us(asked.at):
             return
         self.exercised["LIF-02"] += 1
         told = seen.story.script
@@ -128,7 +128,7 @@ class Stopping(Check):
             return
         self.exercised["LIF-03"] += 1
         payload = seen.event.payload
-        took = seen.op.at - request.asked.at - self.world.late_us(request.asked.at)
+        took = seen.op.at - request.asked.at - self.world.slack_us(request.asked.at)
         bounds = self.world.bounds
         allowed = limit * 1e6 + bounds.scaled_ms(bounds.stop_ms) * 1000
         if seen.event.kind is Kind.FAILED and payload.code == "timeout" and took <= allowed:

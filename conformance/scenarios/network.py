@@ -149,8 +149,11 @@ async def abandoned_runs(stage: Stage) -> None:
         client = await stage.connect(runs[0].client.user)
         for run in runs:
             client.adopt(run)
-            if run.run_id is not None:
-                await see_end(run, await ask_again(client, run, after_seq=0 if whole(run) else None))
+            if run.run_id is None:
+                continue
+            told = await ask_again(client, run, after_seq=0 if whole(run) else None)
+            if not await see_end(run, told):
+                break
         await stage.chat(await stage.connect(client.user), label="after:abandoned")
 
     await asyncio.gather(*(again(runs) for runs in left))
