@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 
 import msgspec
@@ -32,7 +33,6 @@ from conformance.world import World
 _REDUCING_S = 60.0
 _CONFIRMATIONS = 5
 _LOOKS_BACK = 6
-_RETRIES = 3
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
 _OF_THE_WHOLE = frozenset({"DLV-01", "DLV-02", "DLV-09", "ISO-08", "ISO-09", "ISO-12", "LIF-11"})
 
@@ -165,7 +165,7 @@ class Explorer:
 
     def _hunt(self) -> None:
         """Look for one violation after the other; what is known already counts no more."""
-        number = 0
+        numbers = Random(self._seed)
         examples = list(self._case.examples)
         while not self._over():
             self._hunted = None
@@ -173,12 +173,10 @@ class Explorer:
                 if examples:
                     self._example(examples.pop(0))
                 else:
-                    self._outcomes.clear()
-                    self._round(self._seed + number)
-                    number += 1
+                    self._round(numbers.getrandbits(32))
             except _Violated as violated:
                 self._reduce(violated)
-                number += 1
+                self._outcomes.clear()
             except _Enough:
                 return
 
@@ -220,34 +218,34 @@ class Explorer:
                 raise _Enough
             return requirement in self._perform(steps)
 
-        def shows(steps: Steps) -> bool:
-            """Tell whether the steps show it twice; where what was found does not always, two times of three."""
+        def shows(steps: Steps, forgiven: int) -> bool:
+            """Tell whether the steps show it twice before they have failed to more often than is forgiven."""
             shown = missed = 0
-            while shown < 2 and missed < (1 if steady else 2):
+            while shown < 2 and missed <= forgiven:
                 again = once(steps)
                 shown, missed = shown + again, missed + (not again)
             return shown == 2
 
         with suppress(_Enough):
-            steady = all(once(violated.steps) for _ in range(_RETRIES))
             for steps in reduced(violated.steps, shows):
                 trail.append(steps)  # noqa: PERF402  (what came before the time was up is kept)
-        self._known.add(requirement)
         self._keep(violated, *self._steadiest(trail, requirement))
+        self._known.add(requirement)
 
     def _steadiest(self, trail: list[Steps], requirement: str) -> tuple[Steps, int, int]:
         """Return the simplest steps that nearly always show it, and how often of how many times they did."""
-        best: tuple[Steps, int, int] = (trail[-1], 0, 0)
+        best: tuple[Steps, int, int] | None = None
         for steps in trail[: -1 - _LOOKS_BACK : -1]:
             shown = tried = 0
             with suppress(_Enough):
                 while tried < _CONFIRMATIONS:
                     shown += requirement in self._perform(steps)
                     tried += 1
-            if shown > best[1]:
+            if best is None or shown > best[1]:
                 best = (steps, shown, tried)
             if shown >= _CONFIRMATIONS - 1 or self._stopped or self.result.gone:
                 break
+        assert best is not None
         return best
 
     def _perform(self, steps: Steps) -> list[str]:

@@ -62,6 +62,7 @@ class Performer:
         self._enough = enough
         self._actors: dict[str, Actor] = {}
         self._unclear: set[Client] = set()
+        self._reading: list[asyncio.Task[None]] = []
 
     async def perform(self, steps: Sequence[AnyStep]) -> None:
         """Take the steps, one after the other, see all runs to their end, and leave. Raises `NotLetIn`."""
@@ -72,6 +73,9 @@ class Performer:
                 await self._take(step)
             await self._settle()
         finally:
+            for reading in self._reading:
+                reading.cancel()
+            await asyncio.gather(*self._reading, return_exceptions=True)
             await asyncio.gather(*(window.close() for actor in self._actors.values() for window in actor.windows))
 
     # -- steps ------------------------------------------------------------------------------------------------------
@@ -112,7 +116,7 @@ class Performer:
                 await self._resume(actor, run, step.after)
             case do.Read():
                 if run.run_id is not None and not hangs(run.asked.script or []):
-                    await self._client(actor).read(run.run_id)
+                    self._reading.append(asyncio.create_task(self._client(actor).read(run.run_id)))
             case do.Stop():
                 await self._stop(actor, run)
             case do.Repeat():
@@ -263,7 +267,7 @@ class Performer:
                 if hangs(run.asked.script or []) and not run.over:
                     await self._stop(actor, run)
         if not self._enough():
-            await asyncio.gather(*(self._see_out(actor) for actor in self._actors.values()))
+            await asyncio.gather(*(self._see_out(actor) for actor in self._actors.values()), *self._reading)
 
     async def _see_out(self, actor: Actor) -> None:
         for run in actor.runs:

@@ -81,6 +81,7 @@ async def _under_way(stage: Stage, wait_ms: int = _WAIT_MS) -> list[Run]:
 
 async def _afterwards(stage: Stage, runs: list[Run]) -> None:
     """Ask for what became of the runs, and see whether there can be new ones."""
+    stage.wire.patience.afresh()
 
     async def ask(run: Run) -> None:
         if run.run_id is None:
