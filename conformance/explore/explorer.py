@@ -22,7 +22,7 @@ from conformance.client import Wire
 from conformance.errors import TargetUnreachable
 from conformance.explore.machine import Range, draw
 from conformance.explore.performer import NotLetIn, Performer
-from conformance.explore.reducer import reduced
+from conformance.explore.reducer import reduced, steadied
 from conformance.explore.scenario_file import ScenarioFile, write
 from conformance.explore.steps import Steps
 from conformance.history import operations as ops
@@ -30,7 +30,7 @@ from conformance.history.operations import Operation
 from conformance.judge import Judge
 from conformance.world import World
 
-_REDUCING_S = 60.0
+_REDUCING_S = 120.0
 _CONFIRMATIONS = 5
 _LOOKS_BACK = 6
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
@@ -218,17 +218,18 @@ class Explorer:
                 raise _Enough
             return requirement in self._perform(steps)
 
-        def shows(steps: Steps, forgiven: int) -> bool:
-            """Tell whether the steps show it twice before they have failed to more often than is forgiven."""
-            shown = missed = 0
-            while shown < 2 and missed <= forgiven:
-                again = once(steps)
-                shown, missed = shown + again, missed + (not again)
-            return shown == 2
+        def always(steps: Steps) -> bool:
+            return all(once(steps) for _ in range(3))
+
+        def mostly(steps: Steps) -> bool:
+            first, second = once(steps), once(steps)
+            return (first and second) or ((first or second) and once(steps))
 
         with suppress(_Enough):
-            for steps in reduced(violated.steps, shows):
-                trail.append(steps)  # noqa: PERF402  (what came before the time was up is kept)
+            steady = next((steps for steps in (steadied(trail[0]), trail[0]) if always(steps)), None)
+            trail += [steady] if steady is not None else []
+            for steps in reduced(trail[-1], mostly if steady is None else always):
+                trail.append(steps)
         self._keep(violated, *self._steadiest(trail, requirement))
         self._known.add(requirement)
 
