@@ -349,11 +349,18 @@ class World:
         return next((runs[0] for runs in (named, following, same_thread, mine) if len(runs) == 1), None)
 
     def _bind_by_start(self, connection: Connection, event: RunEvent, story: Story) -> None:
-        """A run that starts before it was accepted names its request, or is the only one asked for."""
+        """A run that starts before it was accepted names its request, or is the only one asked for.
+
+        Its request may have been on its way when the connection that asked was closed.
+        """
         waiting = [r for r in connection.unanswered if r.runs and r.story is None]
         request_id = event.payload.request_id
         named = [r for r in waiting if r.asked.request_id == request_id]
-        if named or len(waiting) == 1:
+        left = self.request_named(connection.op.user or "", request_id) if request_id and not named else None
+        if left is not None:
+            if left.story is None:
+                self._bind(story, left)
+        elif named or len(waiting) == 1:
             self._bind(story, (named or waiting)[0])
 
     def _again(self, connection: Connection, event: RunEvent, story: Story) -> Story:

@@ -277,17 +277,13 @@ class Explorer:
     def _keep(self, violated: _Violated, steps: Steps, reproduced: int, tried: int) -> None:
         requirement, message = violated.requirement, self._messages[violated.requirement]
         path = self._case.out / f"{requirement}.toml"
-        file = ScenarioFile(
-            steps=steps,
-            title=message,
-            violates=(requirement,),
-            target=self._case.judge.header.target,
-            seed=self._seed,
-            reproduced=f"{reproduced} of {tried}",
-        )
+        file = self._file(steps, message, violates=(requirement,), reproduced=f"{reproduced} of {tried}")
         path.write_text(write(file))
         found = Found(requirement, message, steps, path, violated.after_s, violated.examples, reproduced, tried)
         self.result.found.append(found)
+
+    def _file(self, steps: Steps, title: str, **rest: Any) -> ScenarioFile:
+        return ScenarioFile(steps=steps, title=title, target=self._case.judge.header.target, seed=self._seed, **rest)
 
     # -- on the event loop ------------------------------------------------------------------------------------------
 
@@ -322,7 +318,9 @@ class Explorer:
             except NotLetIn as error:
                 problem = f"cut short: {error}"
             except TargetUnreachable as error:
-                problem = self.result.gone = str(error)
+                path = case.out / "target-gone.toml"
+                path.write_text(write(self._file(steps, f"the target went away: {error}")))
+                problem = self.result.gone = f"{error}; the steps taken: {path}"
                 raise
             finally:
                 record(ops.ScenarioEnded(clock.now(), name, problem))
