@@ -30,7 +30,7 @@ from conformance.history.operations import Operation
 from conformance.judge import Judge
 from conformance.world import World
 
-_REDUCING_S = 120.0
+_REDUCING_S = 180.0
 _CONFIRMATIONS = 5
 _LOOKS_BACK = 6
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
@@ -214,12 +214,12 @@ class Explorer:
         trail = [violated.steps]
 
         def once(steps: Steps) -> bool:
-            if self._stopped or time.monotonic() >= until:
+            if time.monotonic() >= until:
                 raise _Enough
             return requirement in self._perform(steps)
 
         def always(steps: Steps) -> bool:
-            return all(once(steps) for _ in range(3))
+            return once(steps) and once(steps)
 
         def mostly(steps: Steps) -> bool:
             first, second = once(steps), once(steps)
@@ -251,6 +251,8 @@ class Explorer:
 
     def _perform(self, steps: Steps) -> list[str]:
         """Carry out the steps on the event loop; return what they violate, in the order in which it was seen."""
+        if self._stopped or self.result.gone is not None:
+            raise _Enough
         self.result.examples += 1
         self.result.steps += len(steps)
         violated = self._on_loop(self._played(steps))
