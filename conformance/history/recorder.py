@@ -1,7 +1,8 @@
 """The recorder: stamps operations with the time and hands them to whoever listens (the writer, the judge)."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -31,8 +32,17 @@ class Recorder:
 
     def __init__(self, clock: Clock, listeners: Iterable[Listener]) -> None:
         self.clock = clock
-        self._listeners = tuple(listeners)
+        self._listeners = list(listeners)
         self._secrets: dict[bytes, dict[bytes, bytes]] = {}
+
+    @contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Tell one more listener of every operation, for a while."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def keep_secret(self, secret: str, *, of: str) -> None:
         """Replace `secret` wherever it shows in a frame or header by a marker that names its user."""

@@ -1,7 +1,7 @@
 """One thing wrong with a legal history: what is done to it, and which requirements must then be violated.
 
 Each `Mutation` changes how one run, the subject's, arrives on its one connection. `breaks` are the requirements that
-must be violated by it, all of them and no others (but for those that judge shares of many events).
+must be violated by it, all of them and no others (but for `STATISTICAL`).
 """
 
 import json

@@ -1,6 +1,6 @@
 """Histories of targets that keep every promise in an odd way, each of which a check once took for a violation."""
 
-from conformance.history.operations import Awaited, ClosedBy
+from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.script import say, tool
 from tests.checks.examples import good, undecided
 from tests.checks.histories import BOB, History, Run, Socket
@@ -118,16 +118,42 @@ def test_a_text_is_cut_within_a_character() -> History:
     return history
 
 
-@good("SCH-03", "ORD-03")
-def test_a_run_over_a_leap_second_in_other_words() -> History:
-    history = History(began_us=1_483_228_799_000_000)
-    socket = history.connecting()
-    socket.connected()
-    socket.greeted(server_time="2016-12-31T23:59:59.500Z")
+@good("EVT-14", "IDN-04", "IDN-07", "DLV-10")
+def test_a_run_is_told_first_on_a_connection_that_asks_for_another_one() -> History:
+    history = History()
+    here, there = history.connect(), history.connect()
+    run = here.request()
+    other = there.request()
+    run.started(on=(there, here))
+    there.error("rate_limited", "Too many runs.", request_id=other.asked.request_id)
+    run.accepted()
+    run.thinking(on=(there, here))
+    run.completed(on=(there, here))
+    return history
+
+
+@good("LIF-04")
+def test_an_error_about_somebody_elses_run_while_ones_own_is_resumed() -> History:
+    history = History()
+    others = history.connect(BOB).start()
+    others.whole()
+    socket = history.connect()
     run = socket.start()
-    run.started(timestamp="2016-12-31T23:59:59.999Z")
-    run.thinking(timestamp="2016-12-31T23:59:60.000000Z")
-    run.tool_started(timestamp="2016-12-31t23:59:60.500z")
-    run.tool_completed(timestamp="2017-01-01T00:00:00.000000001-00:00")
-    run.completed(timestamp="2017-01-01T00:00:00.001+00:00")
+    run.started()
+    socket.closed(ClosedBy.NETWORK, 1006)
+    socket = history.connect()
+    socket.resumes(run, 1)
+    socket.asks(Action.STOP, run_id=others.run_id, owner=BOB)
+    socket.error("not_found", "There is no such run.")
+    run.thinking(on=socket)
+    run.completed(on=socket)
+    return history
+
+
+@undecided("LIF-09", reason="nothing was seen")
+def test_a_restart_is_no_answer_to_an_unknown_type() -> History:
+    history = History()
+    socket = history.connect()
+    socket.asks(Action.UNKNOWN_TYPE, behaviour="type")
+    socket.closed(ClosedBy.TARGET, 1012)
     return history

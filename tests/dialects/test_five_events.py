@@ -129,11 +129,18 @@ def test_a_payload_with_more_than_that_is_no_flaw(wire_type: str) -> None:
         ("2026-01-31T09:30:00.000001Z", 1),
         ("2026-01-31T09:30:00.125+00:00", 125_000),
         ("2026-01-31T09:30:00.123456789Z", 123_457),
+        ("2026-01-31T09:30:00.125-00:00", 125_000),
+        ("2026-01-31t09:30:00.125z", 125_000),
     ],
 )
 def test_good_timestamps(timestamp: str, micros: int) -> None:
     event = run_event(frame("agent_thinking", timestamp=timestamp))
     assert event.timestamp == datetime(2026, 1, 31, 9, 30, 0, micros, UTC)
+
+
+def test_a_leap_second_is_the_end_of_the_second_before() -> None:
+    event = run_event(frame("agent_thinking", timestamp="2016-12-31T23:59:60.250Z"))
+    assert event.timestamp == datetime(2016, 12, 31, 23, 59, 59, 999_999, UTC)
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,17 @@ def test_every_listener_hears_every_operation_in_order() -> None:
     assert one == two == EVERY_OPERATION
 
 
+def test_a_listener_for_a_while_hears_what_happens_then() -> None:
+    heard: list[Operation] = []
+    recorder = Recorder(Clock(), [])
+    before, meanwhile, after = (ops.Lagged(at, 1.0) for at in (1, 2, 3))
+    recorder.record(before)
+    with recorder.heard_by(heard.append):
+        recorder.record(meanwhile)
+    recorder.record(after)
+    assert heard == [meanwhile]
+
+
 def test_times_do_not_go_back() -> None:
     recording, heard = recorder()
     for _ in range(100):
