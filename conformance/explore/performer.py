@@ -1,7 +1,8 @@
 """The performer: carries out steps with real clients, then sees every run to its end. It drives and never judges."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -152,6 +153,15 @@ class Performer:
             await run.answered()
         return window if window.closed is None else await self._connect(actor)
 
+    @asynccontextmanager
+    async def _aside(self, actor: Actor) -> AsyncIterator[Client]:
+        """Give a connection of its own, for what the target may answer by ending it: nothing follows there."""
+        window = await self._connect(actor)
+        try:
+            yield window
+        finally:
+            await window.close()
+
     async def _fresh_window(self, actor: Actor) -> Client:
         """Return a connection on which nothing has come but a greeting.
 
@@ -224,9 +234,9 @@ class Performer:
         actor.repeats.append(again)
 
     async def _bad_input(self, actor: Actor, action: Action, frame: str) -> None:
-        window = await self._clear_window(actor)
-        asked = await window.ask(action, text=frame, behaviour=_short(frame))
-        await window.answer(asked, share=0.5)
+        async with self._aside(actor) as window:
+            asked = await window.ask(action, text=frame, behaviour=_short(frame))
+            await window.answer(asked, share=0.5)
 
     async def _oversize(self, actor: Actor, over: int) -> None:
         limit = self._message_bytes()
@@ -242,21 +252,21 @@ class Performer:
         await victim.answered()
         if deed is Deed.CONTINUE:
             if victim.thread_id is not None and "threads" in capabilities:
-                window = await self._window(actor)
-                run = await window.start("recall", _RECALL, thread_id=victim.thread_id, owner=owner)
-                if await run.answered() and run.refusal is None:
-                    await run.ended()
+                async with self._aside(actor) as window:
+                    run = await window.start("recall", _RECALL, thread_id=victim.thread_id, owner=owner)
+                    if await run.answered() and run.refusal is None:
+                        await run.ended()
             return
         if victim.run_id is None or "run_access" not in capabilities:
             return
         if deed is Deed.READ:
             await self._client(actor).read(victim.run_id, owner=owner, accept="application/json")
         elif deed.value in capabilities:
-            window = await self._clear_window(actor)
             action = Action.STOP if deed is Deed.STOP else Action.RESUME
             thread = victim.thread_id if deed is Deed.STOP else None
-            asked = await window.ask(action, run_id=victim.run_id, thread_id=thread, owner=owner)
-            await window.answer(asked, share=0.2)
+            async with self._aside(actor) as window:
+                asked = await window.ask(action, run_id=victim.run_id, thread_id=thread, owner=owner)
+                await window.answer(asked, share=0.2)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from conformance.explore import steps as do
-from conformance.explore.steps import AnyStep, Steps, users_in
-from conformance.script import Script, tool
+from conformance.explore.steps import AnyStep, Moment, Steps, users_in
+from conformance.script import Script, calls, tool
 
 _PLAIN: Script = [{"think": "{canary}"}, {"say": "done {canary}"}]
 _ONE_TOOL: Script = [
@@ -22,20 +22,31 @@ _ONE_TOOL: Script = [
 _SIMPLER_FRAMES = ("{", "[]", "{}")
 
 
-Shows = Callable[[Steps, int], bool]
-"""Tells whether steps show the violation, where so many misses are forgiven."""
+Shows = Callable[[Steps], bool]
+
+
+def steadied(steps: Steps) -> Steps:
+    """Return the steps with a wait after each start that calls tools, until one is at work: less is left to chance."""
+    steady: list[AnyStep] = []
+    for number, step in enumerate(steps):
+        steady.append(step)
+        if isinstance(step, do.Start) and any(calls(step.script)):
+            wait = do.Await(user=step.user, until=Moment.TOOL)
+            if steps[number + 1 : number + 2] != (wait,):
+                steady.append(wait)
+    return tuple(steady)
 
 
 def reduced(steps: Steps, shows: Shows) -> Iterator[Steps]:
-    """Yield ever fewer and simpler steps that show it; the last are as simple as it gets."""
-    tried: set[tuple[bytes, int]] = set()
+    """Yield ever fewer and simpler steps for which `shows` is true; the last are as simple as it gets."""
+    tried: set[bytes] = set()
 
-    def holds(candidate: Steps, forgiven: int) -> bool:
-        key = (msgspec.json.encode(candidate), forgiven)
+    def holds(candidate: Steps) -> bool:
+        key = msgspec.json.encode(candidate)
         if not candidate or candidate == steps or key in tried:
             return False
         tried.add(key)
-        return shows(candidate, forgiven)
+        return shows(candidate)
 
     before: Steps = ()
     while before != steps:
@@ -51,12 +62,12 @@ def _without_groups(steps: Steps, holds: Shows) -> Iterator[Steps]:
     kinds = dict.fromkeys(type(step) for step in steps)
     for kind in kinds:
         fewer = tuple(step for step in steps if type(step) is not kind)
-        if holds(fewer, 0):
+        if holds(fewer):
             steps = fewer
             yield steps
     for user in users_in(steps):
         fewer = tuple(step for step in steps if user not in users_in([step]))
-        if holds(fewer, 0):
+        if holds(fewer):
             steps = fewer
             yield steps
 
@@ -68,7 +79,7 @@ def _without_stretches(steps: Steps, holds: Shows) -> Iterator[Steps]:
         end = len(steps)
         while end > 0:
             fewer = steps[: max(0, end - size)] + steps[end:]
-            if holds(fewer, int(size == 1)):
+            if holds(fewer):
                 steps = fewer
                 yield steps
             end = min(end - size, len(steps))
@@ -80,7 +91,7 @@ def _simplified(steps: Steps, holds: Shows) -> Iterator[Steps]:
     for number in range(len(steps)):
         for simpler in _simplifications(steps[number]):
             candidate = (*steps[:number], simpler, *steps[number + 1 :])
-            if holds(candidate, 1):
+            if holds(candidate):
                 steps = candidate
                 yield steps
                 break

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.explore import steps as do
-from conformance.explore.reducer import reduced
+from conformance.explore.reducer import reduced, steadied
 from conformance.explore.steps import Moment, Steps
 from tests.explore.test_scenario_file import STEPS
 
@@ -15,7 +15,7 @@ CAUSE: Steps = (
 )
 
 
-def shows(steps: Steps, forgiven: int) -> bool:
+def shows(steps: Steps) -> bool:
     """A target that fails where a user leaves within a tool call and comes back later."""
     rest = iter(steps)
     tool = any(isinstance(step, do.Start) and "sleep" in str(step.script) for step in rest)
@@ -33,7 +33,7 @@ def test_what_is_left_is_the_cause(one: list[do.AnyStep], two: list[do.AnyStep],
 
 @given(st.lists(STEPS, min_size=1, max_size=8))
 def test_each_reduction_shows_it_and_is_no_longer_than_the_one_before(steps: list[do.AnyStep]) -> None:
-    def waits(candidate: Steps, forgiven: int = 0) -> bool:
+    def waits(candidate: Steps) -> bool:
         return any(isinstance(step, do.Await) for step in candidate)
 
     before: Steps = (*steps, do.Await(user="ann", until=Moment.END, back=2))
@@ -45,4 +45,12 @@ def test_each_reduction_shows_it_and_is_no_longer_than_the_one_before(steps: lis
 
 
 def test_what_cannot_be_made_smaller_is_left_as_it_is() -> None:
-    assert list(reduced(CAUSE, lambda steps, forgiven: steps == CAUSE)) == []
+    assert list(reduced(CAUSE, lambda steps: steps == CAUSE)) == []
+
+
+def test_steadied_steps_wait_for_each_tool_to_be_at_work() -> None:
+    once = steadied(CAUSE)
+    assert once == (CAUSE[0], do.Await(user="ann", until=Moment.TOOL), *CAUSE[1:])
+    assert steadied(once) == once
+    silent = (do.Start(user="ann", script=[{"say": "x"}]),)
+    assert steadied(silent) == silent
