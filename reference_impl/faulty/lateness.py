@@ -47,7 +47,7 @@ class BatchedAnswers(Journal):
 
 @fault(
     "slow-start-under-load",
-    "While several users are at work, a further run begins only after a pause.",
+    "While several users are at work, a further run that needs tools begins only after a pause.",
     stands_for="A pool of workers that grows in steps, each of which takes a while.",
     breaks=("DLV-09",),
 )
@@ -58,7 +58,7 @@ class SlowStartUnderLoad(ExecutionEngine):
         self, user_id: UserId, request: RunRequest, *, announce: Callable[[Acceptance], None]
     ) -> Acceptance:
         """Accept `request` and start its run, when there is somebody to do it."""
-        if self.users >= 5:
+        if self.users >= 3 and '"tool"' in request.message:
             await asyncio.sleep(LATE_S)
         return await super().start(user_id, request, announce=announce)
 
