@@ -372,6 +372,9 @@ class World:
 
     def _again(self, connection: Connection, event: RunEvent, story: Story) -> Story:
         """An event under the id of a run that is over: a new run where one was asked for, else the old one's."""
+        stream = story.streams.get(connection.number)
+        if stream is not None and stream.resumed:
+            return story  # it was asked for again
         known = event.event_id is not None and event.event_id in story.ids
         waiting = any(r.runs and r.story is None for r in connection.unanswered)
         if event.kind is not Kind.STARTED or known or not waiting:

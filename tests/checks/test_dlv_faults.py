@@ -120,7 +120,6 @@ def test_what_came_live_before_the_target_read_the_question_comes_again_in_the_r
 
 @bad(
     "DLV-04",
-    "DLV-05",
     message="an event is delivered twice on one connection",
     expected="each event once, unless the client asks for it again",
     actual="seq 3 (tool_started) a second time",
