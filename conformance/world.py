@@ -6,6 +6,7 @@ any length is judged in constant memory.
 
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import islice
 
 from conformance import script
@@ -22,6 +23,8 @@ _REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
+_ON_ITS_WAY = timedelta(milliseconds=50)
+"""How long after it happened an event may be sent to whoever is there by then."""
 _LAGS = 1_024
 
 
@@ -608,8 +611,8 @@ def saw_begin(connection: Connection, request: Request | None) -> bool:
 
 
 def _was_live(connection: Connection, event: RunEvent) -> bool:
-    """Tell whether an event can have been sent live, because it happened after the connection was greeted."""
+    """Tell whether an event can have been sent live: it happened after the connection was greeted, or just before."""
     ready = connection.ready
     if ready is None or ready.server_time is None or event.timestamp is None:
         return True
-    return event.timestamp >= ready.server_time
+    return event.timestamp >= ready.server_time - _ON_ITS_WAY
