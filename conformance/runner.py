@@ -426,7 +426,9 @@ class _Play:
         self._begun += 1
         lacking = set(scenario.needs) - self.judge.world.capabilities
         if lacking:
-            self.warnings.append(f"scenario {scenario.name}: not played, the target lacks {', '.join(sorted(lacking))}")
+            if not lacking & _SCHEMES.keys():  # what is for another transport is no lack
+                names = ", ".join(sorted(lacking))
+                self.warnings.append(f"scenario {scenario.name}: not played, the target lacks {names}")
             return
         self.progress.scenario(scenario, self._begun, len(self.scenarios))
         options = self.options

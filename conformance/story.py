@@ -49,9 +49,9 @@ class Stream(msgspec.Struct, eq=False):
     """One run as delivered on one connection.
 
     `high` is the seq up to which it was delivered, `missing` the seqs below that were not, `late` those that came after
-    a higher one; `resumed` tells that the
-    client asked for a replay, `replaying` that the first event of it was not seen yet, `overtook` holds the seqs that
-    came before it; `joined_late` tells that the connection came to a run under way.
+    a higher one; `resumed` tells that the client asked for a replay of what comes after `cursor`, `replaying` that the
+    first event of it was not seen yet, `overtook` holds the seqs that came before it; `joined_late` tells that the
+    connection came to a run under way.
     """
 
     high: int = 0
@@ -60,6 +60,7 @@ class Stream(msgspec.Struct, eq=False):
     replaying: bool = False
     joined_late: bool = False
     ended: bool = False
+    cursor: int | None = None
     missing: set[int] = field(default_factory=set)
     late: set[int] = field(default_factory=set)
     overtook: set[int] = field(default_factory=set)

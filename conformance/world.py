@@ -23,8 +23,6 @@ _REMEMBERED = 1_024
 _DETAILED = 128
 _GAP = 10_000
 _EVER = 1 << 60
-_ON_ITS_WAY = timedelta(milliseconds=50)
-"""How long after it happened an event may be sent to whoever is there by then."""
 _LAGS = 1_024
 
 
@@ -95,6 +93,13 @@ class World:
         if len(self._lags) == _LAGS and self._lags[0][0] > since:
             return self.now - since
         return sum(min(by, at - since) for at, by in self._lags if at > since)
+
+    def slack_us(self, since: int) -> int:
+        """Return by how much what came since a time (µs) may have come later than it should without being at fault.
+
+        As late as the kit was, a target on the same machine may have been, too.
+        """
+        return 2 * self.late_us(since)
 
     def faults_on(self, user: str | None) -> list[ops.FaultBegan]:
         """Return the kit's faults under way on a user's network; on the target's process for None."""
@@ -192,7 +197,7 @@ class World:
         for story in stories:
             stream = story.streams.setdefault(connection.number, Stream())
             story.stream = None
-            stream.high = op.after_seq or 0
+            stream.high = stream.cursor = op.after_seq or 0
             stream.resumed = stream.replaying = True
             stream.joined_late = False
             stream.ended = False
@@ -365,6 +370,9 @@ class World:
 
     def _again(self, connection: Connection, event: RunEvent, story: Story) -> Story:
         """An event under the id of a run that is over: a new run where one was asked for, else the old one's."""
+        stream = story.streams.get(connection.number)
+        if stream is not None and stream.resumed:
+            return story  # it was asked for again
         known = event.event_id is not None and event.event_id in story.ids
         waiting = any(r.runs and r.story is None for r in connection.unanswered)
         if event.kind is not Kind.STARTED or known or not waiting:
@@ -428,6 +436,8 @@ class World:
         if stream is None:
             stream = self._join(connection, story, event)
         seq = event.seq
+        if seq is not None and stream.cursor is not None and seq == stream.cursor + 1 <= stream.high:
+            _begin_replay(stream, connection, event)
         event_id = event.event_id
         fresh = event_id is None or event_id not in story.ids
         if seq is not None and fresh and seq <= story.high and seq not in story.missing:
@@ -437,7 +447,7 @@ class World:
             fresh = seq > story.high and stream is story.stream  # a new event under a used id
         overtaking = False
         if stream.replaying and seq is not None:
-            overtaking = seq > stream.high + 1 and _was_live(connection, event)
+            overtaking = seq > stream.high + 1 and was_live(connection, event)
             stream.replaying = seq != stream.high + 1
         foreign = connection.op.user != story.user
         return Sighting(self.line, op, event, connection, story, stream, fresh, foreign, overtaking)
@@ -584,6 +594,14 @@ def _next_in_order(story: Story, event: RunEvent) -> bool:
     )
 
 
+def _begin_replay(stream: Stream, connection: Connection, event: RunEvent) -> None:
+    """Go back to the cursor of a resume, once, where what came so far came live before the target read the question."""
+    if was_live(connection, event):
+        stream.high = stream.cursor or 0
+        stream.missing.clear()
+    stream.cursor = None
+
+
 def _let_go(request: Request) -> None:
     """Part a forgotten question from its run, if that is over: each holds the other, else both would stay."""
     story = request.story
@@ -610,9 +628,10 @@ def saw_begin(connection: Connection, request: Request | None) -> bool:
     return connection.ready_at is not None and connection.ready_at <= request.asked.at
 
 
-def _was_live(connection: Connection, event: RunEvent) -> bool:
-    """Tell whether an event can have been sent live: it happened after the connection was greeted, or just before."""
+def was_live(connection: Connection, event: RunEvent) -> bool:
+    """Tell whether an event can have been sent live, because it happened after the client began to connect."""
     ready = connection.ready
     if ready is None or ready.server_time is None or event.timestamp is None:
         return True
-    return event.timestamp >= ready.server_time - _ON_ITS_WAY
+    connecting = timedelta(microseconds=(connection.ready_at or connection.op.at) - connection.op.at)
+    return event.timestamp > ready.server_time - connecting

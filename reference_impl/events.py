@@ -67,7 +67,7 @@ def encode_event(envelope: Envelope) -> Event:
         envelope.run_id,
         envelope.seq,
         envelope.event_id,
-        envelope.type,
+        EventType(envelope.type),
         _encoder.encode(envelope).decode(),
     )
 

@@ -32,7 +32,7 @@ class Settings:
     close_grace_s: float = 5.0
     """How long a closing connection may take to send what is queued."""
 
-    join_grace_s: float = 0.25
+    join_grace_s: float = 1.0
     """How long a new connection does not get the runs under way, so that its `resume` can bring them in order."""
 
     max_message_bytes: int = 65_536

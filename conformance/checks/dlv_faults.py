@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from conformance.checks.check import Here, Unconcerned, on
+from conformance.checks.check import Check, Here, on
 from conformance.dialects.fields import shorten
 from conformance.events import Kind, Refusal
+from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited
 from conformance.story import Notice, Sighting, Story
@@ -12,7 +13,7 @@ from conformance.story import Notice, Sighting, Story
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
 
-class Weather(Unconcerned):
+class Weather(Check):
     """A run that was open during a fault of the network is whole in the end."""
 
     decides = ("DLV-08",)
@@ -22,6 +23,10 @@ class Weather(Unconcerned):
         self._hit: dict[int, tuple[Story, Here]] = {}
         self._open: dict[str, Here] = {}
         self._faults = 0
+
+    def screen(self, told: Stretch) -> bool:
+        """No run ends in bad weather."""
+        return not self._open or not any(run.user in self._open for run in told.ended)
 
     @on(ops.FaultBegan)
     def began(self, op: ops.FaultBegan) -> None:

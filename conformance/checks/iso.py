@@ -6,8 +6,9 @@ from typing import Any
 
 from conformance import canary, script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
-from conformance.dialects.fields import shorten
-from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, RunEvent, Unknown
+from conformance.checks.excerpt import novel, parts_with
+from conformance.checks.overlap import concurrent
+from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
@@ -19,7 +20,6 @@ _WORDS = re.compile(rb"[\w-]{8,}")
 _SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(256))
 _APART = bytes(c if (c < 128 and chr(c).isalnum()) or chr(c) in "_-" else 32 for c in range(256))
 _KEYS = b"agent_started event_id run_id thread_id user_id timestamp agent_name payload request_id traceparent"
-_TROUBLE = {"failing": "ISO-08", "slow_reader": "ISO-09", "greedy": "ISO-12", "abandoned": "ISO-12"}
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
 
@@ -225,7 +225,7 @@ class Leaks(Check):
         """Search some events of a run for others' ids; and for encoded canaries, where their frames were not."""
         if passage.sightings[0].foreign or not self._users:
             return  # nobody is known: a recording that others made
-        pieces = [_novel(seen) for seen in passage.sightings]
+        pieces = [novel(seen) for seen in passage.sightings]
         whole = b" ".join(pieces)
         words = whole.translate(_SPACED).split()
         own = passage.story.user
@@ -248,7 +248,7 @@ class Leaks(Check):
         pieces = [raw[raw.find(b'"payload"') :] for raw in due]
         if min(map(len, pieces), default=9) < 9:  # the key is written otherwise
             return False
-        pieces += [_novel(seen) for seen in told.before]
+        pieces += [novel(seen) for seen in told.before]
         pieces.append(_KEYS)
         for run in told.begun:
             event, raw = told.events[run.first], raws[run.first]
@@ -314,7 +314,7 @@ class Leaks(Check):
                 continue
             if other.thread_id is not None and story.thread_id is not None and other.thread_id != story.thread_id:
                 self._mixed("ISO-04", "another thread's", token, source, seen)
-            elif _concurrent(story, other) and story.script is not None and not script.recalls(story.script):
+            elif concurrent(story, other) and story.script is not None and not script.recalls(story.script):
                 self._mixed("ISO-05", "a concurrent run's", token, source, seen)
 
     def _mixed(self, requirement: str, whose: str, token: bytes, source: Request, seen: Sighting) -> None:
@@ -385,154 +385,15 @@ class Leaks(Check):
         for token in canary.find(whole):
             mark = self.world.marks.get(token.encode())
             if mark is not None and mark.user != story.user:
-                holding = _parts_with(parts, token)
+                holding = parts_with(parts, token)
                 if len(holding) > 1 or token.encode() not in holding[0].op.raw:
                     self._leak("ISO-01", token, mark, connection, list(holding), story)
         for word, mark in self.world.marks.among(_WORDS.findall(whole)):
             if mark.user != story.user and mark.kind not in ("canary", "request"):
-                self._leak("ISO-02", word.decode(), mark, connection, [*_parts_with(parts, word.decode())], story)
+                self._leak("ISO-02", word.decode(), mark, connection, [*parts_with(parts, word.decode())], story)
 
     def finish(self) -> None:
         """Every frame was searched for what is others', since there were any."""
         alone = self._alone_frames
         for requirement in ("ISO-01", "ISO-02", "ISO-03"):
             self.exercised[requirement] = 0 if alone is None else self.world.frames - alone
-
-
-def _concurrent(one: Story, other: Story) -> bool:
-    first, second = sorted((one, other), key=lambda story: story.born_at)
-    return first.terminal.op.at > second.born_at if first.terminal is not None else not _left_before(first, second)
-
-
-def _left_before(first: Story, second: Story) -> bool:
-    """Tell whether the client had left the first run's exchange, so that what it left there is the thread's history."""
-    connection = first.request.connection if first.request is not None else None
-    if connection is None or connection.closed is None or connection.op.method == "websocket":
-        return False
-    return connection.closed.at <= second.born_at
-
-
-def _parts_with(parts: list[Sighting], token: str) -> list[Sighting]:
-    """Return the events over which a token is spread; all where it is encoded."""
-    texts = [part.event.payload.text or "" for part in parts]
-    start = "".join(texts).find(token)
-    if start < 0:
-        return [parts[0], parts[-1]]
-    found, position = [], 0
-    for part, text in zip(parts, texts, strict=True):
-        if position < start + len(token) and position + len(text) > start:
-            found.append(part)
-        position += len(text)
-    return found
-
-
-def _novel(seen: Sighting) -> bytes:
-    """Return the part of an event's frame that was not compared with its predecessor's.
-
-    The text of a streamed answer is searched as a whole, with its neighbours', at the run's end.
-    """
-    event, first = seen.event, seen.story.first
-    if first is None or not event.exact or _named(event) != _named(first.event):
-        return seen.op.raw
-    if event.kind is Kind.TEXT:
-        return b""
-    raw = seen.op.raw
-    start = raw.find(b'"payload"')
-    return raw[start:] if start > 0 else raw
-
-
-def _named(event: RunEvent) -> tuple[str | None, ...]:
-    return event.agent_name, event.thread_id, event.user_id, event.traceparent
-
-
-class Bystanders(Check):
-    """What one user does neither fails, delays nor locks out another."""
-
-    decides = ("ISO-08", "ISO-09", "ISO-12")
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._calm: dict[str, int] = {}
-
-    def screen(self, told: Stretch) -> bool:
-        """Nobody is measured against a neighbour's trouble."""
-        return not any((run.asked.behaviour or "").startswith(("calm", "bystander")) for run in told.ended)
-
-    @on(*_ENDS)
-    def ended(self, seen: Sighting) -> None:
-        """A bystander's run ends: how long did it take, and how did it end?"""
-        story = seen.story
-        request = story.request
-        if request is None or seen.foreign or story.terminal is not None or request.asked.behaviour is None:
-            return
-        took = seen.op.at - request.asked.at
-        user = request.asked.user
-        behaviour, _, trouble = request.asked.behaviour.partition(":")
-        if behaviour == "calm":
-            self._calm[user] = max(took, self._calm.get(user, 0))
-        elif behaviour == "bystander" and trouble in _TROUBLE:
-            self._disturbed(seen, request, trouble, took)
-
-    def _disturbed(self, seen: Sighting, request: Request, trouble: str, took: int) -> None:
-        requirement = _TROUBLE[trouble]
-        calm = self._calm.get(request.asked.user)
-        if calm is None:
-            return
-        bounds = self.world.bounds
-        allowed = calm + bounds.scaled_ms(bounds.delivery_p95_ms) * 1000
-        if allowed < took <= allowed + self.world.late_us(request.asked.at):
-            return
-        self.exercised[requirement] += 1
-        if seen.event.kind is not Kind.COMPLETED:
-            actual = f"{seen.event.kind.name.lower()}: {shorten(seen.op.raw, 120)}"
-        elif took > allowed and requirement != "ISO-12":
-            actual = f"{took / 1000:,.0f} ms"
-        else:
-            return
-        self.fail(
-            requirement,
-            f"a bystander's run suffers from another user's trouble ({trouble.replace('_', ' ')})",
-            expected=f"completed within {allowed / 1000:,.0f} ms ({calm / 1000:,.0f} ms when it is calm)",
-            actual=actual,
-            witnesses=[request, seen],
-            run=seen.story,
-        )
-
-    @on(ops.GaveUp)
-    def gave_up(self, op: ops.GaveUp) -> None:
-        """A bystander's run that never ended."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
-        if request is None or op.late or not request.runs or request.refusal is not None:
-            return
-        behaviour, _, trouble = (request.asked.behaviour or "").partition(":")
-        if behaviour == "bystander" and trouble in _TROUBLE and self._calm:
-            self.fail(
-                _TROUBLE[trouble],
-                f"a bystander's run hangs in another user's trouble ({trouble.replace('_', ' ')})",
-                expected="a run like any other",
-                actual=f"no end within {op.waited_ms:,} ms",
-                witnesses=[request, self.here(op)],
-                run=request.story,
-                user=request.asked.user,
-            )
-
-    @on(Refusal)
-    def refused(self, notice: Notice) -> None:
-        """A user who has nothing open is refused."""
-        request = notice.request
-        if request is None or request.asked.action not in (Action.START, Action.CONTINUE):
-            return
-        if not (request.asked.behaviour or "").startswith("bystander"):
-            return
-        user = request.asked.user
-        if self.world.open_of.get(user):
-            return
-        trouble = (request.asked.behaviour or "").partition(":")[2]
-        self.fail(
-            _TROUBLE.get(trouble, "ISO-12") if user in self._calm else "ISO-12",  # else it was refused before that
-            f"a user without open runs is refused in another user's trouble ({trouble.replace('_', ' ')})",
-            expected="a run like any other: limits are counted for each user",
-            actual=shorten(notice.op.raw, 160),
-            witnesses=[request, notice],
-            user=user,
-        )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from conformance.checks.check import Here, Unconcerned, on
+from conformance.checks.check import Check, Here, on
 from conformance.dialects.fields import shorten
 from conformance.events import Accepted, Kind, Refusal
+from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, FaultKind
 from conformance.story import Notice, Sighting, Story
@@ -19,7 +20,7 @@ _UNMANAGED = "the kit did not start the target: say how in the target file ([tar
 _AGAIN = "after:abandoned"
 
 
-class Survivors(Unconcerned):
+class Survivors(Check):
     """What was under way when the process ended comes to its end all the same: at once, or when it is asked for."""
 
     decides = ("LIF-05", "LIF-06")
@@ -29,6 +30,10 @@ class Survivors(Unconcerned):
         self._hit: dict[int, tuple[Story, Here, str]] = {}
         self._ending: dict[int, str] = {}
         self._seen: dict[str, str] = {}
+
+    def screen(self, told: Stretch) -> bool:
+        """No run that ends is one of them."""
+        return not self._hit or not any(run.story and run.story.number in self._hit for run in told.ended)
 
     @on(ops.FaultBegan)
     def began(self, op: ops.FaultBegan) -> None:
@@ -114,10 +119,14 @@ class Survivors(Unconcerned):
                     self.undecided[requirement] = reason
 
 
-class Places(Unconcerned):
+class Places(Check):
     """The places that abandoned runs took are free again when those runs are over."""
 
     decides = ("LIF-04",)
+
+    def screen(self, told: Stretch) -> bool:
+        """Nobody asks for another run after abandoning some."""
+        return not any(run.asked.behaviour == _AGAIN for run in told.accepted)
 
     @on(Accepted)
     def accepted(self, notice: Notice) -> None:

@@ -20,6 +20,9 @@ from conformance.history.operations import Action, Asked, Awaited, ClosedBy, Cre
 from conformance.script import Script, as_text
 from conformance.transports.http import open_http
 
+_TIMES = 5
+_NEGLIGIBLE = 0.1
+
 
 class Client:
     """A user who is there: `open` it, ask, wait, `close` it.
@@ -325,20 +328,23 @@ class Client:
         """Wait until `predicate` holds; return whether it does. Where patience ends first, that is recorded.
 
         It lasts `due_ms`, which is what it takes by itself, and a `share` of the kit's patience, which gets shorter for
-        a `purpose` that ran out before. For as long as the kit itself was late it goes on, once. A connection that ends
-        meanwhile (`gone`) ends it without a record: its close is one.
+        a `purpose` that ran out before. It goes on for as long as the kit itself was late, a few times. A connection
+        that ends meanwhile (`gone`) ends it without a record: its close is one.
         """
         patience, clock = self.wire.patience, self.wire.recorder.clock
         allowed = patience.allowance(awaited, purpose, share)
         over = gone if gone is not None else lambda: self.closed is not None
         began = clock.now()
-        came = await self._wait(predicate, over, due_ms + allowed.milliseconds)
-        made_up_us = 0.0 if came is not None else self.wire.late_us(began)
-        if made_up_us:
-            came = await self._wait(predicate, over, made_up_us / 1000)
-        if came is None:
+        full_us = left_us = (due_ms + allowed.milliseconds) * 1000
+        came: bool | None = None
+        for _ in range(_TIMES):
+            came = await self._wait(predicate, over, left_us / 1000)
             now = clock.now()
-            late = self.wire.late_us(began) - made_up_us > 0.1 * (now - began) or not allowed.telling
+            left_us = full_us - (now - began - self.wire.late_us(began))
+            if came is not None or left_us <= _NEGLIGIBLE * full_us:
+                break
+        if came is None:
+            late = left_us > _NEGLIGIBLE * full_us or not allowed.telling
             waited = round((now - began) / 1000)
             if share:
                 patience.in_vain(awaited, purpose, predicate)

@@ -52,6 +52,11 @@ class Patience:
         """Take note of a wait that ran out; `came` tells whether what was awaited has come since."""
         self._vain[awaited, purpose] = came
 
+    def afresh(self) -> None:
+        """Begin again with full patience: the target was started anew, and may have to get under way first."""
+        self._vain.clear()
+        self._came_ms.clear()
+
     def _look_again(self) -> None:
         """Give a target that only was slow all patience back, for that kind of wait."""
         slow = {kind for (kind, _), came in self._vain.items() if came()}

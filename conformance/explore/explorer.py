@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 
 import msgspec
@@ -21,7 +22,7 @@ from conformance.client import Wire
 from conformance.errors import TargetUnreachable
 from conformance.explore.machine import Range, draw
 from conformance.explore.performer import NotLetIn, Performer
-from conformance.explore.reducer import reduced
+from conformance.explore.reducer import reduced, steadied
 from conformance.explore.scenario_file import ScenarioFile, write
 from conformance.explore.steps import Steps
 from conformance.history import operations as ops
@@ -29,10 +30,9 @@ from conformance.history.operations import Operation
 from conformance.judge import Judge
 from conformance.world import World
 
-_REDUCING_S = 60.0
+_REDUCING_S = 180.0
 _CONFIRMATIONS = 5
 _LOOKS_BACK = 6
-_RETRIES = 3
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
 _OF_THE_WHOLE = frozenset({"DLV-01", "DLV-02", "DLV-09", "ISO-08", "ISO-09", "ISO-12", "LIF-11"})
 
@@ -165,7 +165,7 @@ class Explorer:
 
     def _hunt(self) -> None:
         """Look for one violation after the other; what is known already counts no more."""
-        number = 0
+        numbers = Random(self._seed)
         examples = list(self._case.examples)
         while not self._over():
             self._hunted = None
@@ -173,12 +173,10 @@ class Explorer:
                 if examples:
                     self._example(examples.pop(0))
                 else:
-                    self._outcomes.clear()
-                    self._round(self._seed + number)
-                    number += 1
+                    self._round(numbers.getrandbits(32))
             except _Violated as violated:
                 self._reduce(violated)
-                number += 1
+                self._outcomes.clear()
             except _Enough:
                 return
 
@@ -216,42 +214,45 @@ class Explorer:
         trail = [violated.steps]
 
         def once(steps: Steps) -> bool:
-            if self._stopped or time.monotonic() >= until:
+            if time.monotonic() >= until:
                 raise _Enough
             return requirement in self._perform(steps)
 
-        def shows(steps: Steps) -> bool:
-            """Tell whether the steps show it twice; where what was found does not always, two times of three."""
-            shown = missed = 0
-            while shown < 2 and missed < (1 if steady else 2):
-                again = once(steps)
-                shown, missed = shown + again, missed + (not again)
-            return shown == 2
+        def always(steps: Steps) -> bool:
+            return once(steps) and once(steps)
+
+        def mostly(steps: Steps) -> bool:
+            first, second = once(steps), once(steps)
+            return (first and second) or ((first or second) and once(steps))
 
         with suppress(_Enough):
-            steady = all(once(violated.steps) for _ in range(_RETRIES))
-            for steps in reduced(violated.steps, shows):
-                trail.append(steps)  # noqa: PERF402  (what came before the time was up is kept)
-        self._known.add(requirement)
+            steady = next((steps for steps in (steadied(trail[0]), trail[0]) if always(steps)), None)
+            trail += [steady] if steady is not None else []
+            for steps in reduced(trail[-1], mostly if steady is None else always):
+                trail.append(steps)
         self._keep(violated, *self._steadiest(trail, requirement))
+        self._known.add(requirement)
 
     def _steadiest(self, trail: list[Steps], requirement: str) -> tuple[Steps, int, int]:
         """Return the simplest steps that nearly always show it, and how often of how many times they did."""
-        best: tuple[Steps, int, int] = (trail[-1], 0, 0)
+        best: tuple[Steps, int, int] | None = None
         for steps in trail[: -1 - _LOOKS_BACK : -1]:
             shown = tried = 0
             with suppress(_Enough):
                 while tried < _CONFIRMATIONS:
                     shown += requirement in self._perform(steps)
                     tried += 1
-            if shown > best[1]:
+            if best is None or shown > best[1]:
                 best = (steps, shown, tried)
             if shown >= _CONFIRMATIONS - 1 or self._stopped or self.result.gone:
                 break
+        assert best is not None
         return best
 
     def _perform(self, steps: Steps) -> list[str]:
         """Carry out the steps on the event loop; return what they violate, in the order in which it was seen."""
+        if self._stopped or self.result.gone is not None:
+            raise _Enough
         self.result.examples += 1
         self.result.steps += len(steps)
         violated = self._on_loop(self._played(steps))
@@ -278,17 +279,13 @@ class Explorer:
     def _keep(self, violated: _Violated, steps: Steps, reproduced: int, tried: int) -> None:
         requirement, message = violated.requirement, self._messages[violated.requirement]
         path = self._case.out / f"{requirement}.toml"
-        file = ScenarioFile(
-            steps=steps,
-            title=message,
-            violates=(requirement,),
-            target=self._case.judge.header.target,
-            seed=self._seed,
-            reproduced=f"{reproduced} of {tried}",
-        )
+        file = self._file(steps, message, violates=(requirement,), reproduced=f"{reproduced} of {tried}")
         path.write_text(write(file))
         found = Found(requirement, message, steps, path, violated.after_s, violated.examples, reproduced, tried)
         self.result.found.append(found)
+
+    def _file(self, steps: Steps, title: str, **rest: Any) -> ScenarioFile:
+        return ScenarioFile(steps=steps, title=title, target=self._case.judge.header.target, seed=self._seed, **rest)
 
     # -- on the event loop ------------------------------------------------------------------------------------------
 
@@ -323,7 +320,9 @@ class Explorer:
             except NotLetIn as error:
                 problem = f"cut short: {error}"
             except TargetUnreachable as error:
-                problem = self.result.gone = str(error)
+                path = case.out / "target-gone.toml"
+                path.write_text(write(self._file(steps, f"the target went away: {error}")))
+                problem = self.result.gone = f"{error}; the steps taken: {path}"
                 raise
             finally:
                 record(ops.ScenarioEnded(clock.now(), name, problem))

@@ -1,7 +1,8 @@
 """The performer: carries out steps with real clients, then sees every run to its end. It drives and never judges."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -62,6 +63,7 @@ class Performer:
         self._enough = enough
         self._actors: dict[str, Actor] = {}
         self._unclear: set[Client] = set()
+        self._reading: list[asyncio.Task[None]] = []
 
     async def perform(self, steps: Sequence[AnyStep]) -> None:
         """Take the steps, one after the other, see all runs to their end, and leave. Raises `NotLetIn`."""
@@ -72,6 +74,9 @@ class Performer:
                 await self._take(step)
             await self._settle()
         finally:
+            for reading in self._reading:
+                reading.cancel()
+            await asyncio.gather(*self._reading, return_exceptions=True)
             await asyncio.gather(*(window.close() for actor in self._actors.values() for window in actor.windows))
 
     # -- steps ------------------------------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ class Performer:
                 await self._resume(actor, run, step.after)
             case do.Read():
                 if run.run_id is not None and not hangs(run.asked.script or []):
-                    await self._client(actor).read(run.run_id)
+                    self._reading.append(asyncio.create_task(self._client(actor).read(run.run_id)))
             case do.Stop():
                 await self._stop(actor, run)
             case do.Repeat():
@@ -147,6 +152,15 @@ class Performer:
         for run in window.runs:
             await run.answered()
         return window if window.closed is None else await self._connect(actor)
+
+    @asynccontextmanager
+    async def _aside(self, actor: Actor) -> AsyncIterator[Client]:
+        """Give a connection of its own, for what the target may answer by ending it: nothing follows there."""
+        window = await self._connect(actor)
+        try:
+            yield window
+        finally:
+            await window.close()
 
     async def _fresh_window(self, actor: Actor) -> Client:
         """Return a connection on which nothing has come but a greeting.
@@ -220,9 +234,9 @@ class Performer:
         actor.repeats.append(again)
 
     async def _bad_input(self, actor: Actor, action: Action, frame: str) -> None:
-        window = await self._clear_window(actor)
-        asked = await window.ask(action, text=frame, behaviour=_short(frame))
-        await window.answer(asked, share=0.5)
+        async with self._aside(actor) as window:
+            asked = await window.ask(action, text=frame, behaviour=_short(frame))
+            await window.answer(asked, share=0.5)
 
     async def _oversize(self, actor: Actor, over: int) -> None:
         limit = self._message_bytes()
@@ -238,21 +252,21 @@ class Performer:
         await victim.answered()
         if deed is Deed.CONTINUE:
             if victim.thread_id is not None and "threads" in capabilities:
-                window = await self._window(actor)
-                run = await window.start("recall", _RECALL, thread_id=victim.thread_id, owner=owner)
-                if await run.answered() and run.refusal is None:
-                    await run.ended()
+                async with self._aside(actor) as window:
+                    run = await window.start("recall", _RECALL, thread_id=victim.thread_id, owner=owner)
+                    if await run.answered() and run.refusal is None:
+                        await run.ended()
             return
         if victim.run_id is None or "run_access" not in capabilities:
             return
         if deed is Deed.READ:
             await self._client(actor).read(victim.run_id, owner=owner, accept="application/json")
         elif deed.value in capabilities:
-            window = await self._clear_window(actor)
             action = Action.STOP if deed is Deed.STOP else Action.RESUME
             thread = victim.thread_id if deed is Deed.STOP else None
-            asked = await window.ask(action, run_id=victim.run_id, thread_id=thread, owner=owner)
-            await window.answer(asked, share=0.2)
+            async with self._aside(actor) as window:
+                asked = await window.ask(action, run_id=victim.run_id, thread_id=thread, owner=owner)
+                await window.answer(asked, share=0.2)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
@@ -263,7 +277,7 @@ class Performer:
                 if hangs(run.asked.script or []) and not run.over:
                     await self._stop(actor, run)
         if not self._enough():
-            await asyncio.gather(*(self._see_out(actor) for actor in self._actors.values()))
+            await asyncio.gather(*(self._see_out(actor) for actor in self._actors.values()), *self._reading)
 
     async def _see_out(self, actor: Actor) -> None:
         for run in actor.runs:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from conformance.explore import steps as do
-from conformance.explore.steps import AnyStep, Steps
-from conformance.script import Script, tool
+from conformance.explore.steps import AnyStep, Moment, Steps, users_in
+from conformance.script import Script, calls, tool
 
 _PLAIN: Script = [{"think": "{canary}"}, {"say": "done {canary}"}]
 _ONE_TOOL: Script = [
@@ -22,13 +22,28 @@ _ONE_TOOL: Script = [
 _SIMPLER_FRAMES = ("{", "[]", "{}")
 
 
-def reduced(steps: Steps, shows: Callable[[Steps], bool]) -> Iterator[Steps]:
-    """Yield ever fewer and simpler steps for which `shows` is true; the last is as simple as it gets."""
-    tried = {msgspec.json.encode(steps)}
+Shows = Callable[[Steps], bool]
 
-    def smaller(candidate: Steps) -> bool:
+
+def steadied(steps: Steps) -> Steps:
+    """Return the steps with a wait after each start that calls tools, until one is at work: less is left to chance."""
+    steady: list[AnyStep] = []
+    for number, step in enumerate(steps):
+        steady.append(step)
+        if isinstance(step, do.Start) and any(calls(step.script)):
+            wait = do.Await(user=step.user, until=Moment.TOOL)
+            if steps[number + 1 : number + 2] != (wait,):
+                steady.append(wait)
+    return tuple(steady)
+
+
+def reduced(steps: Steps, shows: Shows) -> Iterator[Steps]:
+    """Yield ever fewer and simpler steps for which `shows` is true; the last are as simple as it gets."""
+    tried: set[bytes] = set()
+
+    def holds(candidate: Steps) -> bool:
         key = msgspec.json.encode(candidate)
-        if not candidate or key in tried:
+        if not candidate or candidate == steps or key in tried:
             return False
         tried.add(key)
         return shows(candidate)
@@ -36,33 +51,50 @@ def reduced(steps: Steps, shows: Callable[[Steps], bool]) -> Iterator[Steps]:
     before: Steps = ()
     while before != steps:
         before = steps
-        for candidates in (_fewer, _simpler):
-            progress = True
-            while progress:
-                progress = False
-                for candidate in candidates(steps):
-                    if smaller(candidate):
-                        steps, progress = candidate, True
-                        yield steps
-                        break
+        for reduce in (_without_groups, _without_stretches, _simplified):
+            for smaller in reduce(steps, holds):
+                steps = smaller
+                yield steps
 
 
-def _fewer(steps: Steps) -> Iterator[Steps]:
-    """Yield the steps without some in a row: many at first, the last ones first."""
+def _without_groups(steps: Steps, holds: Shows) -> Iterator[Steps]:
+    """Leave out all steps of a kind, and all of a user."""
+    kinds = dict.fromkeys(type(step) for step in steps)
+    for kind in kinds:
+        fewer = tuple(step for step in steps if type(step) is not kind)
+        if holds(fewer):
+            steps = fewer
+            yield steps
+    for user in users_in(steps):
+        fewer = tuple(step for step in steps if user not in users_in([step]))
+        if holds(fewer):
+            steps = fewer
+            yield steps
+
+
+def _without_stretches(steps: Steps, holds: Shows) -> Iterator[Steps]:
+    """Leave out steps in a row: many at first, then one by one, the last ones first."""
     size = max(1, len(steps) // 2)
-    while True:
-        for end in range(len(steps), 0, -size):
-            yield steps[: max(0, end - size)] + steps[end:]
-        if size == 1:
-            return
+    while size:
+        end = len(steps)
+        while end > 0:
+            fewer = steps[: max(0, end - size)] + steps[end:]
+            if holds(fewer):
+                steps = fewer
+                yield steps
+            end = min(end - size, len(steps))
         size //= 2
 
 
-def _simpler(steps: Steps) -> Iterator[Steps]:
-    for number, step in enumerate(steps):
-        for simpler in _simplifications(step):
-            if simpler != step:
-                yield (*steps[:number], simpler, *steps[number + 1 :])
+def _simplified(steps: Steps, holds: Shows) -> Iterator[Steps]:
+    """Put something simpler in the place of a step."""
+    for number in range(len(steps)):
+        for simpler in _simplifications(steps[number]):
+            candidate = (*steps[:number], simpler, *steps[number + 1 :])
+            if holds(candidate):
+                steps = candidate
+                yield steps
+                break
 
 
 def _simplifications(step: AnyStep) -> Iterator[AnyStep]:

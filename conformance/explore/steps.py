@@ -69,7 +69,7 @@ class Resume(Step, frozen=True, tag="resume"):
 
 
 class Read(Step, frozen=True, tag="read"):
-    """Read a run over HTTP, to its end."""
+    """Read a run over HTTP, to its end, while the next steps are taken."""
 
     user: _Name
     back: _Back = 0

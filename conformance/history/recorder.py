@@ -1,7 +1,8 @@
 """The recorder: stamps operations with the time and hands them to whoever listens (the writer, the judge)."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -11,6 +12,7 @@ from conformance.history.operations import Frame, Operation
 Listener = Callable[[Operation], None]
 F = TypeVar("F", bound=Frame)
 _SHORTEST_SECRET = 6
+_DEEPEST = 200
 
 
 class Clock:
@@ -30,8 +32,17 @@ class Recorder:
 
     def __init__(self, clock: Clock, listeners: Iterable[Listener]) -> None:
         self.clock = clock
-        self._listeners = tuple(listeners)
+        self._listeners = list(listeners)
         self._secrets: dict[bytes, dict[bytes, bytes]] = {}
+
+    @contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Tell one more listener of every operation, for a while."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def keep_secret(self, secret: str, *, of: str) -> None:
         """Replace `secret` wherever it shows in a frame or header by a marker that names its user."""
@@ -80,10 +91,21 @@ def frame_operation(kind: type[F], at: int, conn: int, data: bytes | str) -> F:
 
 
 def _is_json_line(raw: bytes) -> bool:
-    if not raw or b"\n" in raw or b"\r" in raw or raw != raw.strip():
+    if not raw or b"\n" in raw or b"\r" in raw or raw != raw.strip() or _is_deep(raw):
         return False
     try:
         msgspec.json.decode(raw)
     except (msgspec.MsgspecError, RecursionError):
         return False
     return True
+
+
+def _is_deep(raw: bytes) -> bool:
+    """Tell whether JSON may be nested deeper than whoever reads the history can follow, whatever the kit can now."""
+    if raw.count(b"[") + raw.count(b"{") <= _DEEPEST:
+        return False
+    depth = deepest = 0
+    for byte in raw:
+        depth += (byte in b"[{") - (byte in b"]}")
+        deepest = max(deepest, depth)
+    return deepest > _DEEPEST

@@ -4,7 +4,7 @@ import asyncio
 
 from conformance.client import Client, Run
 from conformance.events import Kind
-from conformance.history.operations import Action, Awaited
+from conformance.history.operations import Action, Awaited, Operation, ToolCallBegan
 from conformance.scenarios.scenario import Disturbed, Skipped, Stage, echo, scenario
 from conformance.script import Script, say, tool
 
@@ -86,9 +86,20 @@ async def left_in_a_tool(stage: Stage) -> None:
     client = await stage.connect()
     token = stage.token()
     script: Script = [{"think": "a long way"}, tool("sleep", ms=round(takes_ms), text=token), echo(token), *say(token)]
-    run = await client.start("tool", script, label="left", token=token)
-    await run.until(Kind.STARTED)
-    await asyncio.sleep(1)  # by then the tool runs: no event says when it begins
+    working = asyncio.Event()
+
+    def look(operation: Operation) -> None:
+        """Not every protocol tells when a tool begins: the witness does."""
+        if isinstance(operation, ToolCallBegan) and token in str(operation.arguments):
+            working.set()
+
+    with stage.wire.recorder.heard_by(look):
+        await client.start("tool", script, label="left", token=token)
+        try:
+            async with asyncio.timeout(stage.wire.patience_ms / 1000):
+                await working.wait()
+        except TimeoutError:
+            raise Disturbed("the tool was not called") from None
     await client.cut()
     await asyncio.sleep((takes_ms + bounds.scaled_ms(bounds.delivery_p95_ms)) / 1000)
 

@@ -141,7 +141,7 @@ async def abandoned_runs(stage: Stage) -> None:
     """Two hundred runs are left in the middle. When they are over, those users, and another, get new ones."""
     bystander = await stage.connect()
     await stage.chat(bystander, label="calm")
-    rounds = [13, 4, 4, 4] if stage.full else [5, 1, 1, 1]
+    rounds = [13, 1, 1, 1] if stage.full else [6, 1, 1]
     left = await asyncio.gather(*(_abandon(stage, number) for number in rounds))
     await stage.chat(bystander, label="bystander:abandoned")
 
@@ -149,9 +149,12 @@ async def abandoned_runs(stage: Stage) -> None:
         client = await stage.connect(runs[0].client.user)
         for run in runs:
             client.adopt(run)
-            if run.run_id is not None:
-                await see_end(stage, run, await ask_again(client, run, after_seq=0 if whole(run) else None))
-        await stage.chat(client, label="after:abandoned")
+            if run.run_id is None:
+                continue
+            told = await ask_again(client, run, after_seq=0 if whole(run) else None)
+            if not await see_end(run, told):
+                break
+        await stage.chat(await stage.connect(client.user), label="after:abandoned")
 
     await asyncio.gather(*(again(runs) for runs in left))
 
@@ -163,10 +166,10 @@ async def _abandon(stage: Stage, rounds: int) -> list[Run]:
     runs: list[Run] = []
     for _ in range(rounds):
         client = await stage.connect(user, through=line)
-        script: Script = [{"think": "too long"}, tool("sleep", ms=200, text="late"), *say("nobody listens")]
+        script: Script = [{"think": "too long"}, tool("sleep", ms=400, text="late"), *say("nobody listens")]
         mine = [await client.start("tool", script, label="abandoned") for _ in range(_AT_ONCE)]
         await asyncio.gather(*(run.until(Kind.STARTED) for run in mine))
         await _cut(line, client, FaultKind.RESET)
         runs += mine
-        await asyncio.sleep(0.3)  # by then they are over: nobody is there to be told
+        await asyncio.sleep(0.5)  # by then they are over: nobody is there to be told
     return runs

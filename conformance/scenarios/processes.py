@@ -81,6 +81,7 @@ async def _under_way(stage: Stage, wait_ms: int = _WAIT_MS) -> list[Run]:
 
 async def _afterwards(stage: Stage, runs: list[Run]) -> None:
     """Ask for what became of the runs, and see whether there can be new ones."""
+    stage.wire.patience.afresh()
 
     async def ask(run: Run) -> None:
         if run.run_id is None:
@@ -88,7 +89,7 @@ async def _afterwards(stage: Stage, runs: list[Run]) -> None:
         if not whole(run):
             await finish(stage, run)
         else:
-            await see_end(stage, run, await come_back(stage, run, after_seq=0))
+            await see_end(run, await come_back(stage, run, after_seq=0))
 
     if "resume" in stage.capabilities():
         await asyncio.gather(*(ask(run) for run in runs))

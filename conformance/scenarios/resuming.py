@@ -9,6 +9,7 @@ from conformance.scenarios.scenario import Disturbed, Stage
 from conformance.script import takes_ms
 
 _ATTEMPTS = 5
+_REST_MS = 1000.0
 
 
 def had(run: Run) -> int:
@@ -60,18 +61,26 @@ async def finish(stage: Stage, run: Run, told: Return | None = None, *, through:
             break
         if told is None or told.client.closed is not None:
             told = await come_back(stage, run, through=through)
-        if await see_end(stage, run, told) or told.client.closed is None:
+        if await see_end(run, told):
+            await _rest(stage, run, told)
+        if told.client.closed is None:
             break
     return told
 
 
-async def see_end(stage: Stage, run: Run, told: Return) -> bool:
-    """Wait until a run's end has come on a connection, with all before it; or that it is refused."""
+async def see_end(run: Run, told: Return) -> bool:
+    """Wait until a run's end has come on a connection, or it is refused."""
     client = told.client
     return await client.wait(
-        lambda: (client.saw_end_of(run) and (stage.over_http or whole(run))) or len(client.refusals) > told.refused,
+        lambda: client.saw_end_of(run) or len(client.refusals) > told.refused,
         Awaited.TERMINAL,
         told.asked.ask,
         due_ms=takes_ms(run.asked.script or []),
         purpose="resume",
     )
+
+
+async def _rest(stage: Stage, run: Run, told: Return) -> None:
+    """Wait a moment for what a run's end has overtaken."""
+    if not stage.over_http and len(told.client.refusals) == told.refused:
+        await told.client.wait(lambda: whole(run), Awaited.STARTED, told.asked.ask, due_ms=_REST_MS, share=0)

@@ -11,7 +11,7 @@ from reference_impl.websocket_manager import WebSocketManager
 
 @fault(
     "buffered-events",
-    "All events of a run are delivered when it ends, none before.",
+    "The events of a run are delivered when it ends; before that only its start is.",
     stands_for="A handler that collects events and returns them, or a proxy that buffers the response.",
     breaks=("DLV-03",),
 )
@@ -23,7 +23,10 @@ class BufferedEvents(WebSocketManager):
         self._kept: dict[RunId, list[Event]] = {}
 
     def deliver(self, event: Event) -> None:
-        """Send `event` and all before it, if it is the last of its run."""
+        """Send `event` if it is the first of its run, and with all before it if it is the last."""
+        if event.type is EventType.AGENT_STARTED:
+            super().deliver(event)
+            return
         self._kept.setdefault(event.run_id, []).append(event)
         if event.type.terminal:
             for kept in self._kept.pop(event.run_id):
@@ -34,7 +37,7 @@ class BufferedEvents(WebSocketManager):
     "doubled-delivery",
     "Each tool_completed event is delivered twice.",
     stands_for="A retry on a time-out without asking whether the first try went through.",
-    breaks=("DLV-04", "DLV-05"),
+    breaks=("DLV-04",),
 )
 class DoubledDelivery(WebSocketManager):
     """Says it again, to be sure."""

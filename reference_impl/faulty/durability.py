@@ -79,7 +79,9 @@ class ShutdownDropsRuns(Journal):
 
 
 class KeepsPlaces(AgentExecutionRegistry):
-    """Never gives back what was abandoned."""
+    """Never gives back what was abandoned: a run's place, its model's and its tools'."""
+
+    PLACES = 4
 
     def __init__(self, journal: Journal, *, max_open_per_user: int) -> None:
         super().__init__(journal, max_open_per_user=max_open_per_user)
@@ -87,7 +89,7 @@ class KeepsPlaces(AgentExecutionRegistry):
 
     def abandon(self, user_id: UserId) -> None:
         """Take note that a user has left."""
-        self._kept[user_id] = self._kept.get(user_id, 0) + len(self.live_runs(user_id))
+        self._kept[user_id] = self._kept.get(user_id, 0) + self.PLACES * len(self.live_runs(user_id))
 
     def open_runs(self, user_id: UserId | None = None) -> int:
         """How many runs are live, and how many were abandoned."""

@@ -21,23 +21,25 @@ LATE_S = 0.75
 
 
 @fault(
-    "batched-tool-events",
-    "Once a run has called a tool, its events are sent in batches that come late.",
-    stands_for="An exporter for traces that batches, put between the agent and its user.",
+    "batched-answers",
+    "Of an answer only the first dozen pieces are sent at once; the rest comes in batches, late.",
+    stands_for="A buffer between the agent and its user that is flushed by a timer once it is used at all.",
     breaks=("DLV-02",),
 )
-class BatchedToolEvents(Journal):
+class BatchedAnswers(Journal):
     """Waits for the bus to fill."""
+
+    _AT_ONCE = 12
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._late: set[RunId] = set()
+        self._said: dict[RunId, int] = {}
 
     def append(self, event: Event) -> None:
         """Take one event for a commit, the next one or a later one."""
-        if event.type is EventType.TOOL_EXECUTING:
-            self._late.add(event.run_id)
-        if event.run_id in self._late:
+        if event.type is EventType.MESSAGE_CHUNK:
+            self._said[event.run_id] = self._said.get(event.run_id, 0) + 1
+        if self._said.get(event.run_id, 0) > self._AT_ONCE:
             asyncio.get_running_loop().call_later(LATE_S, super().append, event)
         else:
             super().append(event)

@@ -12,7 +12,7 @@ from reference_impl.faulty.fault import fault
     "seq-gaps",
     "Each tool takes two numbers, one of which no event ever has.",
     stands_for="Internal events that are numbered with the others and filtered out before they are sent.",
-    breaks=("ORD-01", "DLV-01", "DLV-05", "DLV-06"),
+    breaks=("ORD-01", "DLV-01", "DLV-05", "DLV-06", "DLV-08"),
 )
 class SeqGaps(UserEventEmitter):
     """Counts what it does not tell."""

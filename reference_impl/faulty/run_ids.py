@@ -75,7 +75,7 @@ class ClockedRunIds(AgentExecutionRegistry):
     "exchanged-run-id",
     "From the first piece of the answer on, events carry an id that the agent's framework gave the run.",
     stands_for="Callbacks that know a framework's own run id only, mapped back in some handlers and not in others.",
-    breaks=("IDN-03", "EVT-02", "LIF-04"),
+    breaks=("IDN-03", "EVT-02", "LIF-04", "DLV-05"),
 )
 class ExchangedRunId(UserEventEmitter):
     """Has two names for one thing."""

@@ -6,7 +6,7 @@ from typing import Any, Self
 from conformance.history import operations as ops
 from conformance.history.operations import Action, ClosedBy
 from conformance.history.recorder import frame_operation
-from tests.checks.histories import ALICE, BEGAN_US, History, Socket
+from tests.checks.histories import ALICE, History, Socket
 
 
 def agui(**header: Any) -> History:
@@ -46,7 +46,7 @@ class Exchange:
 
     def tells(self, wire_type: str, **fields: Any) -> int:
         """An event of the run happens and arrives."""
-        stamp = BEGAN_US // 1000 + int(self.history.now)
+        stamp = self.history.header.began_us // 1000 + int(self.history.now)
         return self.socket.receives({"type": wire_type, "timestamp": stamp, **fields})
 
     def says(self, text: str) -> None:

@@ -86,6 +86,58 @@ def test_who_is_noticed_as_dead_resumes() -> History:
     return history
 
 
+@good("DLV-08", "DLV-05")
+def test_what_happens_while_the_client_connects_may_come_live_before_the_rest() -> History:
+    history = History()
+    socket, run = under_way(history)
+    history.cut(socket)
+    run.tool_started(on=())
+    back = history.connecting(proxied=True)
+    stamp = history.stamp(history.after(20).now)
+    back.connected()
+    history.after(100)
+    back.greeted(server_time=history.stamp(history.now - 50))
+    back.resumes(run, 2)
+    run.tool_completed(on=back, timestamp=stamp)
+    run.completed(on=back, timestamp=stamp)
+    run.again(3, 4, 5, on=back)
+    return history
+
+
+@good("DLV-08", "DLV-05", "DLV-04")
+def test_what_came_live_before_the_target_read_the_question_comes_again_in_the_replay() -> History:
+    history = History()
+    socket, run = under_way(history)
+    history.cut(socket)
+    back = history.connect(proxied=True)
+    back.resumes(run, 2)
+    run.tool_started(on=back)
+    run.tool_completed(on=back)
+    run.again(3, 4, on=back)
+    run.completed(on=back)
+    return history
+
+
+@bad(
+    "DLV-04",
+    message="an event is delivered twice on one connection",
+    expected="each event once, unless the client asks for it again",
+    actual="seq 3 (tool_started) a second time",
+    witnesses=("tool_executing",),
+)
+def test_but_not_a_third_time() -> History:
+    history = History()
+    socket, run = under_way(history)
+    history.cut(socket)
+    back = history.connect(proxied=True)
+    back.resumes(run, 2)
+    run.tool_started(on=back)
+    run.again(3, 3, on=back)
+    run.tool_completed(on=back)
+    run.completed(on=back)
+    return history
+
+
 @bad(
     "DLV-08",
     "ORD-01",

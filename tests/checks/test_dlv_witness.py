@@ -124,7 +124,7 @@ def test_ends_that_do_not_always_wait_for_the_slowest_tool() -> History:
     return history
 
 
-@undecided("DLV-03", reason="nothing was seen that could decide it")
+@good("DLV-03")
 def test_ends_that_came_while_the_kit_was_late() -> History:
     history = Witnessed()
     for _ in range(4):

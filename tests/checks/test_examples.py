@@ -92,8 +92,6 @@ def test_what_a_stranger_does_before_and_after_changes_nothing(example: Example)
     """Somebody else's good run before everything and after everything adds no violation, and hides none."""
     history = example.build()
     dialect, began_us = history.header.dialect, history.header.began_us
-    if dialect not in ("five-events", "ag-ui"):
-        pytest.skip(f"no stranger speaks {dialect}")
     before, after = (History(number=number, dialect=dialect, began_us=began_us) for number in (9001, 9501))
     _stranger(before, "user-early")
     after.now = max((op.at for op in history.operations), default=0) / 1000
@@ -109,7 +107,8 @@ def _stranger(history: History, user: str) -> None:
         return
     socket = history.connecting(user)
     socket.connected()  # not greeted: what a greeting announces holds for all
-    socket.start().whole()
+    if history.header.dialect == "five-events":
+        socket.start().whole()
 
 
 def _at_zero(op: Operation) -> Operation:

@@ -448,6 +448,22 @@ def test_the_thread_that_the_client_chose() -> History:
     return history
 
 
+@good("IDN-07")
+def test_a_run_whose_request_was_on_its_way_when_its_connection_was_closed() -> History:
+    """It starts on the next one, where something else was asked meanwhile."""
+    history = History()
+    before = history.connect()
+    run, other = before.request(), before.request()
+    before.closed()
+    after = history.connect()
+    again = after.request(request_id=other.asked.request_id, canary=other.canary, behaviour="repeat")
+    run.whole(on=after)
+    other.accepted(on=after, duplicate=True)
+    assert again.asked.request_id == other.asked.request_id
+    other.whole(on=after)
+    return history
+
+
 @bad(
     "IDN-07",
     message="the request_id that the client chose comes back changed",

@@ -552,7 +552,7 @@ def test_a_bystander_who_waits_for_longer_than_the_kit_was_late() -> History:
     history, bystander = calm_run()
     run = bystander.start(behaviour="bystander:failing")
     run.started()
-    history.after(900).lagged(200)
+    history.after(900).lagged(100)
     run.thinking()
     run.completed()
     return history

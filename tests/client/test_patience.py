@@ -56,3 +56,12 @@ def test_what_comes_after_all_restores_full_patience() -> None:
     assert not patience.allowance(END, "chat", 1).telling
     come.append(True)
     assert patience.allowance(END, "chat", 1).milliseconds == 5000
+
+
+def test_a_target_that_was_started_anew_gets_full_patience() -> None:
+    patience = Patience(5000)
+    patience.came(10)
+    patience.in_vain(END, "chat", never)
+    patience.afresh()
+    allowed = patience.allowance(END, "chat", 1)
+    assert (allowed.milliseconds, allowed.telling) == (5000, True)

@@ -10,6 +10,7 @@ import pytest
 
 from conformance.cli import run
 from conformance.explore.scenario_file import read
+from conformance.explore.steps import Oversize
 
 HERE = Path(__file__).parent
 RARE = ["verify", "--reference", "--fault", "resubscribed-to-the-wrong-tool", "--quiet", "--seed", "1"]
@@ -37,6 +38,7 @@ def test_a_rare_interleaving_is_reduced_to_what_matters(tmp_path: Path, capsys: 
     found = read(file)
     assert found.violates == ("ISO-01",)
     assert len(found.steps) <= 6
+    assert found.reproduced in ("4 of 5", "5 of 5")
     told = capsys.readouterr().out
     assert f"--scenario {file}" in told
     assert file.read_text().rstrip() in told
@@ -68,3 +70,41 @@ def test_control_c_ends_an_exploration_with_a_verdict(tmp_path: Path) -> None:
 def test_a_duration_that_is_none_is_wrong_usage(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", "--reference", "--explore", given]) == 64
     assert "expected a time such as 45s, 5m or 1h" in capsys.readouterr().err
+
+
+FRAIL = """
+import os, sys
+from reference_impl.server import main
+from reference_impl.session import ClientSession
+
+take = ClientSession._take
+
+async def frail(self, text, data):
+    if text is not None and len(text) > 65_536:
+        os._exit(3)
+    await take(self, text, data)
+
+ClientSession._take = frail
+sys.exit(main())
+"""
+FRAIL_TARGET = """
+[target]
+url = "ws://127.0.0.1:{port}/ws"
+command = "python frail.py --port {port} --secret-env REFERENCE_JWT_SECRET"
+health = "http://127.0.0.1:{port}/ready"
+[auth]
+scheme = "jwt-hs256"
+secret_env = "REFERENCE_JWT_SECRET"
+"""
+
+
+def test_the_steps_that_bring_a_target_down_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "frail.py").write_text(FRAIL)
+    target = tmp_path / "target.toml"
+    target.write_text(FRAIL_TARGET)
+    words = ["verify", "--target", str(target), "--scenario", str(HERE / "overlap.toml"), "--seed", "1", "--quiet"]
+    assert run([*words, "--explore", "5m", "--out", str(tmp_path / "out")]) in (1, 69)
+    kept = tmp_path / "out" / "target-gone.toml"
+    assert any(isinstance(step, Oversize) for step in read(kept).steps)
+    said = capsys.readouterr()
+    assert "target-gone.toml" in "".join((said.out + said.err).split())

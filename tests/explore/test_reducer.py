@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.explore import steps as do
-from conformance.explore.reducer import reduced
+from conformance.explore.reducer import reduced, steadied
 from conformance.explore.steps import Moment, Steps
 from tests.explore.test_scenario_file import STEPS
 
@@ -46,3 +46,11 @@ def test_each_reduction_shows_it_and_is_no_longer_than_the_one_before(steps: lis
 
 def test_what_cannot_be_made_smaller_is_left_as_it_is() -> None:
     assert list(reduced(CAUSE, lambda steps: steps == CAUSE)) == []
+
+
+def test_steadied_steps_wait_for_each_tool_to_be_at_work() -> None:
+    once = steadied(CAUSE)
+    assert once == (CAUSE[0], do.Await(user="ann", until=Moment.TOOL), *CAUSE[1:])
+    assert steadied(once) == once
+    silent = (do.Start(user="ann", script=[{"say": "x"}]),)
+    assert steadied(silent) == silent

@@ -55,6 +55,9 @@ FRAMES: list[tuple[str | bytes, str]] = [
     ('{"type":"pong"', "text"),
     ('{"type":NaN}', "text"),
     ("[" * 10_000, "text"),
+    ("[" * 200 + "]" * 200, "frame"),
+    ("[" * 201 + "]" * 201, "text"),
+    ("[" + "[]," * 300 + "0]", "frame"),
     ("\x00\x01", "text"),
     (b'{"type":"pong"}', "binary"),
     (b"", "binary"),
@@ -185,6 +188,17 @@ def test_every_listener_hears_every_operation_in_order() -> None:
     for operation in EVERY_OPERATION:
         recording.record(operation)
     assert one == two == EVERY_OPERATION
+
+
+def test_a_listener_for_a_while_hears_what_happens_then() -> None:
+    heard: list[Operation] = []
+    recorder = Recorder(Clock(), [])
+    before, meanwhile, after = (ops.Lagged(at, 1.0) for at in (1, 2, 3))
+    recorder.record(before)
+    with recorder.heard_by(heard.append):
+        recorder.record(meanwhile)
+    recorder.record(after)
+    assert heard == [meanwhile]
 
 
 def test_times_do_not_go_back() -> None:

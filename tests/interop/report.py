@@ -17,6 +17,7 @@ _SITUATIONS = {
     "{users} users at once": ("crowd",),
     "a neighbour's runs fail and hang": ("bad-neighbour",),
     "one user opens runs without end": ("greedy-neighbour",),
+    "the server is asked to end": ("rolling-restart",),
 }
 
 
@@ -53,9 +54,9 @@ class Judged:
         return _MARKS[requirement.verdict] if requirement is not None else "–"
 
     def scenarios(self, entry: Known) -> list[str]:
-        """Return the scenarios in which an entry was seen, or is known to be."""
+        """Return the scenarios in which an entry is known to be seen; where it names none, in which it was."""
         seen = {found.scenario for found in self.verdict.findings if entry.covers(found) and found.scenario}
-        return sorted(seen or entry.scenario)
+        return sorted(entry.scenario or seen)
 
 
 def render(judged: Sequence[Judged], *, users: int) -> str:

@@ -1,11 +1,11 @@
 """`reports/samples/kill-matrix.md`: defect × requirement, times, and what no defect breaks."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from conformance.catalogue import Requirement
-from reference_impl.faulty.fault import Fault
+from reference_impl.faulty import named
 from tests.kill_matrix.matrix import Kill, Matrix, problems
 
 _HEAD = """# Kill matrix: faulty engines
@@ -13,17 +13,17 @@ _HEAD = """# Kill matrix: faulty engines
 Written by `make kill-matrix`: the reference engine with one defect each (`reference_impl/faulty/`), judged as anybody's
 engine is, with `agent-conformance verify --reference --fault NAME`. A defect is caught when the kit reports exactly the
 requirements that the defect declares to break. The time to detection runs from the beginning of driving to the
-operation that completes the proof of the first declared violation; two engines are driven at a time, on two cores.
+operation that completes the proof of the first declared violation, while {at_once} engines are driven at a time.
 """
 
 
-def render(matrix: Matrix, faults: Mapping[str, Fault], *, whole: bool) -> str:
-    """Return the report."""
-    lines = [_HEAD, *_summary(matrix, whole=whole), *_defects(matrix.kills, faults), *_families(matrix)]
+def render(matrix: Matrix, *, at_once: int) -> str:
+    """Return the report on all faults, of which so many were driven at a time."""
+    lines = [_HEAD.format(at_once=at_once), *_summary(matrix), *_defects(matrix.kills), *_families(matrix)]
     return "\n".join(lines) + "\n"
 
 
-def _summary(matrix: Matrix, *, whole: bool) -> Iterable[str]:
+def _summary(matrix: Matrix) -> Iterable[str]:
     kills = matrix.kills
     musts = [each for each in matrix.requirements if each.level == "MUST"]
     killed = len(musts) - len(matrix.immortal())
@@ -39,18 +39,18 @@ def _summary(matrix: Matrix, *, whole: bool) -> Iterable[str]:
     yield f"| under 3 s | {sum(each < 3 for each in detected)} of {len(kills)} |"
     yield f"| whole run, median and longest | {statistics.median(took):.1f} s, {max(took):.1f} s |"
     yield ""
-    found = [*problems(matrix, whole=whole)]
+    found = [*problems(matrix, whole=True)]
     if found:
         yield from ("## Not as it must be", "", *(f"- {line}" for line in found), "")
 
 
-def _defects(kills: Sequence[Kill], faults: Mapping[str, Fault]) -> Iterable[str]:
+def _defects(kills: Sequence[Kill]) -> Iterable[str]:
     yield "## Defects"
     yield ""
     yield "| defect | what the engine does wrong | stands for | broken | detected | whole run |"
     yield "|---|---|---|---|---|---|"
     for kill in kills:
-        fault = faults[kill.fault]
+        fault = named(kill.fault)
         name = f"`{kill.fault}`{' (witness)' if kill.witnessed else ''}"
         detected = "–" if kill.detected_s is None else f"{kill.detected_s:.2f} s"
         broken = ", ".join(sorted(kill.found))

@@ -1,6 +1,7 @@
 """What the kill matrix concludes from what was found."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,10 +9,10 @@ import pytest
 from conformance import catalogue
 from conformance.catalogue import Level
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, Witness, summarise
-from reference_impl.faulty import named
-from tests.kill_matrix.__main__ import conclude, line
+from reference_impl.faulty import all_faults, named
+from tests.kill_matrix.__main__ import conclude, line, with_last
 from tests.kill_matrix.matrix import Kill, Matrix, on_the_wire, problems
-from tests.kill_matrix.play import kill_of
+from tests.kill_matrix.play import NotPlayed, kill_of
 from tests.kill_matrix.report import render
 
 EVT = catalogue.load().select(["EVT-01", "EVT-02", "SCH-04"])
@@ -62,7 +63,7 @@ def test_a_line_shows_what_is_too_much_and_what_is_missing() -> None:
 
 def test_the_report_has_a_mark_for_each() -> None:
     fault = named("missing-start")
-    text = render(Matrix([found("EVT-02")], EVT), {fault.name: fault}, whole=True)
+    text = render(Matrix([found("EVT-02")], EVT), at_once=2)
     assert "| `missing-start` | ○ | ✗ |" in text
     assert "| **killers** | 0 | 0 |" in text
     assert fault.sentence in text
@@ -94,3 +95,17 @@ def verdict_of(*requirements: RequirementVerdict) -> Verdict:
     return Verdict(
         1, "0", 1, "verify", "t", "five-events", 1, Outcome.FAIL, summarise(requirements), requirements=requirements
     )
+
+
+def test_what_was_played_before_is_held_against_what_is_declared_now(tmp_path: Path) -> None:
+    for fault in all_faults():
+        (tmp_path / fault.name).mkdir()
+        kill = msgspec.structs.replace(CAUGHT, fault=fault.name, declared=frozenset({"SCH-01"}))
+        (tmp_path / fault.name / "kill.json").write_bytes(msgspec.json.encode(kill))
+    kills = {kill.fault: kill for kill in with_last([TWICE], tmp_path)}
+    assert kills.keys() == {fault.name for fault in all_faults() if not fault.rare}
+    assert kills["missing-completion"] is TWICE
+    assert kills["naive-timestamps"].declared == {"SCH-03"}
+    (tmp_path / "naive-timestamps" / "kill.json").unlink()
+    with pytest.raises(NotPlayed, match="naive-timestamps was not played yet"):
+        with_last([TWICE], tmp_path)
