@@ -278,7 +278,7 @@ def back_again() -> tuple[History, Run, Socket]:
     socket.closed(ClosedBy.KIT, None)
     for tell in (run.tool_started, run.tool_completed, run.completed):
         tell(on=())
-    return history, run, history.connect()
+    return history, run, history.after(100).connect()
 
 
 @bad(
