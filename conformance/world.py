@@ -257,7 +257,9 @@ class World:
             story, earlier = earlier, None
         else:
             story = self._open(event.run_id, request.asked.user, event.thread_id, request.connection)
-        self._bind(story, request)
+        first = self.request_named(request.asked.user, request.asked.request_id or "") if event.duplicate else None
+        self._bind(story, first if first is not None and first.story is None else request)
+        request.story = story
         return request, earlier
 
     def _bind(self, story: Story, request: Request) -> None:

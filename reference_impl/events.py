@@ -33,7 +33,7 @@ TERMINAL_TYPES = frozenset({EventType.AGENT_COMPLETED, EventType.AGENT_ERROR, Ev
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What a client receives. The payload is nested, so it cannot replace an envelope field (SCH-05)."""
 
-    type: EventType
+    type: str
     event_id: str
     run_id: RunId
     thread_id: ThreadId
@@ -67,7 +67,7 @@ def encode_event(envelope: Envelope) -> Event:
         envelope.run_id,
         envelope.seq,
         envelope.event_id,
-        envelope.type,
+        EventType(envelope.type),
         _encoder.encode(envelope).decode(),
     )
 
@@ -83,5 +83,5 @@ def format_timestamp(seconds: float) -> str:
 
 
 def parse_timestamp(text: str) -> float:
-    """The seconds since the epoch of what `format_timestamp` wrote."""
-    return datetime.fromisoformat(text).timestamp()
+    """The seconds since the epoch of what `format_timestamp` wrote, or RFC 3339 in small letters."""
+    return datetime.fromisoformat(text.upper()).timestamp()

@@ -92,7 +92,7 @@ class OfflineQueueOfFifty(Replayer):
     "counted-as-sent",
     "What was sent while nobody was connected counts as delivered: a replay goes on after it.",
     stands_for="Events marked as sent when they are handed to a socket, be it alive or dead.",
-    breaks=("DLV-05", "DLV-08", "LIF-04"),
+    breaks=("DLV-05", "DLV-08", "LIF-04", "LIF-06"),
 )
 class CountedAsSent(Replayer):
     """Trusts the postman."""

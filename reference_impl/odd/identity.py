@@ -23,6 +23,8 @@ from reference_impl.tools import ToolDispatcher
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _kinds = itertools.count()
 _events = itertools.count()
+_PROCESS = time.time_ns() // 1_000_000 % 100_000_000
+"""Before each event's number, so that a restart does not count them anew."""
 _connections = itertools.count()
 _calls: defaultdict[tuple[UserId, ThreadId], "itertools.count[int]"] = defaultdict(itertools.count)
 
@@ -82,5 +84,5 @@ class CountedEvents(UserEventEmitter):
 
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event, under the next number."""
-        event_id = str(next(_events))
+        event_id = f"{_PROCESS}{next(_events)}"
         return msgspec.structs.replace(rewritten(super().encode(type, payload), event_id=event_id), event_id=event_id)

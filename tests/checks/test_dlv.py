@@ -176,9 +176,10 @@ def test_a_tools_start_when_it_is_done() -> History:
 def test_a_tool_whose_events_were_kept_for_a_client_that_came_back() -> History:
     """The request was on its way when the client left; asked again, it is the same run, told from the beginning."""
     history = History()
-    before, after = history.connect(), history.connect()
+    before = history.connect()
     run = before.request([{"think": "x"}, tool("sleep", ms=300, text="zzz")], request_id="req-of-both")
     before.closed()
+    after = history.connect()
     again = after.request(run.asked.script, request_id="req-of-both", canary=run.canary, behaviour="repeat")
     run.accepted(on=after, duplicate=True)
     assert again.asked.request_id == run.asked.request_id
@@ -277,7 +278,7 @@ def back_again() -> tuple[History, Run, Socket]:
     socket.closed(ClosedBy.KIT, None)
     for tell in (run.tool_started, run.tool_completed, run.completed):
         tell(on=())
-    return history, run, history.connect()
+    return history, run, history.after(100).connect()
 
 
 @bad(

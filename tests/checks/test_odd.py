@@ -157,3 +157,24 @@ def test_a_restart_is_no_answer_to_an_unknown_type() -> History:
     socket.asks(Action.UNKNOWN_TYPE, behaviour="type")
     socket.closed(ClosedBy.TARGET, 1012)
     return history
+
+
+@good("DLV-04", "DLV-05", "ORD-04")
+def test_events_on_their_way_before_the_greeting_come_before_the_replay() -> History:
+    history = History()
+    socket = history.connect()
+    run = socket.start()
+    run.started()
+    run.thinking()
+    socket.closed(ClosedBy.NETWORK, 1006)
+    run.tool_started(on=())
+    back = history.connecting()
+    run.tool_completed(on=())
+    run.chunk("all", on=())
+    back.connected()
+    back.greeted()
+    back.resumes(run, 2)
+    run.again(4, 5, on=back)
+    run.again(3, 4, 5, on=back)
+    run.completed("all", on=back)
+    return history

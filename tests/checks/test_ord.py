@@ -22,6 +22,26 @@ def cut_in_the_middle() -> tuple[History, Run]:
 # -- ORD-01, ORD-02, ORD-03 -----------------------------------------------------------------------------------------
 
 
+@good("ORD-03")
+def test_a_run_whose_request_was_repeated_after_its_connection_was_closed() -> History:
+    """Who came in between saw no beginning, though it was there when the request was repeated."""
+    history = History()
+    before = history.connect()
+    run = before.request(request_id="req-of-both")
+    before.closed()
+    between, other, again = history.connect(), history.connect(), history.connect()
+    run.started(on=())
+    run.thinking(on=())
+    run.tool_started(on=())
+    run.tool_completed(on=between)
+    repeated = again.request(request_id="req-of-both", canary=run.canary, behaviour="repeat")
+    run.accepted(on=again, duplicate=True)
+    assert repeated.asked.request_id == run.asked.request_id
+    run.again(4, on=other)
+    run.completed(on=(between, other, again))
+    return history
+
+
 @good("ORD-01", "ORD-02", "ORD-03")
 def test_numbered_from_one() -> History:
     history = History()
