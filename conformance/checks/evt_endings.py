@@ -101,7 +101,9 @@ class Endings(Check):
             return
         story = request.story
         waiting = queued(request, self.world.open_of.get(request.asked.user, ()))
-        fell_silent = story is not None and story.terminal is None and silent(story, op) and not waiting
+        fell_silent = (
+            story is not None and story.terminal is None and silent(story, op, self.world.run_limit_s) and not waiting
+        )
         if fell_silent and script.fails(request.asked.script) and self.world.obeys_script:
             self._not_an_error(request, self.here(op), "silence")
 

@@ -221,7 +221,11 @@ class Lifecycle(Check):
     def finish(self) -> None:
         """Runs that fell silent, or whose connection the target dropped, and that were never seen to end."""
         for request, gave_up in self._silent.values():
-            if request.refusal is None and not ended_somewhere(request.story) and silent(request.story, gave_up.op):
+            if (
+                request.refusal is None
+                and not ended_somewhere(request.story)
+                and silent(request.story, gave_up.op, self.world.run_limit_s)
+            ):
                 self._fell_silent(request, gave_up)
         for story, op, line in self._cut.values():
             if story.terminal is None and story.last is not None:

@@ -121,7 +121,7 @@ async def second_connection(stage: Stage) -> None:
             await run.ended(on=watching)
 
 
-@scenario("an idle connection", exercises=("DLV-07",), needs=("heartbeat",), background=True)
+@scenario("an idle connection", exercises=("DLV-07", "SCH-01"), needs=("heartbeat",), background=True)
 async def idle(stage: Stage) -> None:
     """Say nothing, and see whether the target shows life; then run something."""
     client = await stage.connect()

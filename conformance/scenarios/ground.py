@@ -11,7 +11,7 @@ from conformance.script import Script, say, tool
 
 @scenario(
     "much talk and many tools",
-    exercises=("EVT-12", "EVT-16", "ISO-06", "ISO-01", "DLV-03"),
+    exercises=("EVT-12", "EVT-16", "ISO-06", "ISO-01", "ORD-03", "DLV-03"),
     background=True,
 )
 async def busy_talk(stage: Stage) -> None:

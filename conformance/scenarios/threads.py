@@ -4,7 +4,7 @@ from conformance.scenarios.scenario import Disturbed, Stage, scenario
 from conformance.script import Script, say, tool
 
 
-@scenario("two threads of one user", exercises=("ISO-04", "LIF-12", "IDN-07", "IDN-09"), needs=("threads",))
+@scenario("two threads of one user", exercises=("ISO-04", "LIF-12", "IDN-04", "IDN-07", "IDN-09"), needs=("threads",))
 async def two_threads(stage: Stage) -> None:
     """Tell each thread something, then ask each what it knows."""
     client = await stage.connect()

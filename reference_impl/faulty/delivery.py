@@ -53,7 +53,7 @@ class DoubledDelivery(WebSocketManager):
     "swapped-chunks",
     "Pieces of a streamed answer overtake each other: of each two the second is delivered first.",
     stands_for="A task for each send, so that the scheduler decides on the order.",
-    breaks=("ORD-02", "DLV-05"),
+    breaks=("ORD-02", "DLV-05", "ORD-04"),
 )
 class SwappedChunks(WebSocketManager):
     """Lets the second go first."""

@@ -76,7 +76,7 @@ class GuardThatOnlyLogs(KnowsWhoCameLast):
     "tool-events-misrouted",
     "With several users at work, the results of slow tools go to who began last.",
     stands_for="A callback for tools that was registered with the context of the latest run.",
-    breaks=("ISO-01", "ISO-02", "ISO-03", "ISO-10"),
+    breaks=("ISO-01", "ISO-02", "ISO-03", "ISO-10", "ORD-01", "DLV-01", "DLV-05", "DLV-08"),
 )
 class ToolEventsMisrouted(KnowsWhoCameLast):
     """Calls back whoever is there."""

@@ -75,7 +75,7 @@ class ClockedRunIds(AgentExecutionRegistry):
     "exchanged-run-id",
     "From the first piece of the answer on, events carry an id that the agent's framework gave the run.",
     stands_for="Callbacks that know a framework's own run id only, mapped back in some handlers and not in others.",
-    breaks=("IDN-03", "EVT-02", "LIF-04", "DLV-05"),
+    breaks=("IDN-03", "EVT-02", "LIF-04", "LIF-05", "LIF-06", "DLV-05", "DLV-08"),
 )
 class ExchangedRunId(UserEventEmitter):
     """Has two names for one thing."""
@@ -140,7 +140,7 @@ class RunIdUsedTwice(UserEventEmitter):
     "run-id-as-recipient",
     "Events are addressed to the run instead of its user, so that no connection gets any.",
     stands_for="emit(run_id, event) where emit(user_id, event) was meant: both are strings.",
-    breaks=("EVT-02", "EVT-10", "LIF-02", "LIF-03"),
+    breaks=("EVT-02", "EVT-10", "LIF-02", "LIF-03", "LIF-04", "DLV-08"),
 )
 class RunIdAsRecipient(WebSocketManager):
     """Writes the letter's number on the envelope."""

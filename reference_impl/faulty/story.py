@@ -303,7 +303,7 @@ class Departures(WebSocketManager):
     "run-dies-with-its-client",
     "A run whose client leaves is dropped without a word: it has no end, ever.",
     stands_for="The run as a task of the connection's handler, which is cancelled with it.",
-    breaks=("LIF-04",),
+    breaks=("LIF-04", "DLV-08"),
     with_parts=(Departures,),
 )
 class RunDiesWithItsClient(UserEventEmitter):
