@@ -81,6 +81,17 @@ class World:
         """Return the run of that id, open or remembered."""
         return self.stories.get(run_id) or self.over.get(run_id)
 
+    def request_of(self, ask: int | None) -> Request | None:
+        """Return the question of that number, if there is one and it is remembered."""
+        return self.requests.get(ask) if ask is not None else None
+
+    def asked_again(self, request: Request | None) -> Story | None:
+        """Return the run of which a question asks for the rest; None where it is not the asker's, or not known."""
+        asked = request.asked if request is not None else None
+        if asked is None or asked.action is not Action.RESUME or asked.owner is not None or not asked.run_id:
+            return None
+        return self.story_of(asked.run_id)
+
     def request_named(self, user: str, request_id: str) -> Request | None:
         """Return a user's question of that request id, if it is remembered: the first one, where it was repeated."""
         return self._by_request_id.get((user, request_id))
@@ -340,8 +351,7 @@ class World:
 
     def _exchange_of(self, connection: Connection) -> Request | None:
         """Return the question for a run that an HTTP exchange was made for; None on a WebSocket."""
-        ask = connection.op.ask
-        request = self.requests.get(ask) if ask is not None else None
+        request = self.request_of(connection.op.ask)
         return request if request is not None and request.runs else None
 
     def _nameless_of(self, connection: Connection) -> Story | None:

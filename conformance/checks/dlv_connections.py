@@ -89,7 +89,7 @@ class SecondConnection(Unconcerned):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """One connection saw the end, the other did not, though both were open when the run was asked for."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or not request.runs:
             return
         story = request.story

@@ -7,8 +7,8 @@ from conformance.dialects.fields import shorten
 from conformance.events import Kind, Refusal
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
-from conformance.history.operations import Action, Awaited
-from conformance.story import Notice, Sighting, Story
+from conformance.history.operations import Awaited
+from conformance.story import Notice, Request, Sighting, Story
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 
@@ -68,7 +68,7 @@ class Weather(Check):
     def refused(self, notice: Notice) -> None:
         """The client came back for it, and there is none."""
         request = notice.request
-        hit = self._asked_for(request.asked if request is not None else None)
+        hit = self._asked_for(request)
         if hit is not None:
             self.exercised["DLV-08"] += 1
             self._lost(*hit, f"refused: {shorten(notice.op.raw, 120)}", notice)
@@ -76,17 +76,15 @@ class Weather(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """The client came back for it, and its end never comes."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
-        hit = self._asked_for(request.asked if request is not None else None)
+        request = self.world.request_of(op.ask)
+        hit = self._asked_for(request)
         if hit is not None and op.awaited is Awaited.TERMINAL and not op.late:
             self.exercised["DLV-08"] += 1
             self._lost(*hit, f"no end within {op.waited_ms:,} ms after it was resumed", self.here(op))
 
-    def _asked_for(self, asked: ops.Asked | None) -> tuple[Story, Here] | None:
+    def _asked_for(self, request: Request | None) -> tuple[Story, Here] | None:
         """Return the run of which a client asked for the rest, if its end was not seen."""
-        if asked is None or asked.action is not Action.RESUME or asked.owner is not None or not asked.run_id:
-            return None
-        story = self.world.story_of(asked.run_id)
+        story = self.world.asked_again(request)
         return self._hit.pop(story.number, None) if story is not None and story.terminal is None else None
 
     def _lost(self, story: Story, began: Here, actual: str, last: Any) -> None:

@@ -203,7 +203,7 @@ class Tools(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """Remember runs of which nothing more came."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is not None and request.story is not None and op.awaited is Awaited.TERMINAL and not op.late:
             self._given_up[request.story.number] = op
 

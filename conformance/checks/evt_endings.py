@@ -96,7 +96,7 @@ class Endings(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """A failing run that ends in silence."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.asked.script is None:
             return
         story = request.story

@@ -165,7 +165,7 @@ class Lifecycle(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """A run of which nothing more came, although the kit listened with full patience."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or not request.runs or op.late or request.refusal is not None:
             return
         if op.awaited not in (Awaited.TERMINAL, Awaited.STARTED, Awaited.ANSWER):

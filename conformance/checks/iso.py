@@ -115,7 +115,7 @@ class Leaks(Check):
     ) -> None:
         kind = "canary" if requirement == "ISO-01" else f"{mark.kind} id"
         source: list[Evidence] = []
-        request = self.world.requests.get(mark.ask) if mark.ask is not None else None
+        request = self.world.request_of(mark.ask)
         if request is not None:
             source.append(request)
         for each in (requirement, *self._also(mark.user, connection)):
@@ -308,7 +308,7 @@ class Leaks(Check):
         for token, mark in own:
             if token.decode() == told:
                 continue  # the kit asked for the same twice
-            source = self.world.requests.get(mark.ask) if mark.ask is not None else None
+            source = self.world.request_of(mark.ask)
             other = source.story if source is not None else None
             if source is None or other is None or other is story:
                 continue

@@ -70,7 +70,7 @@ class Bystanders(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """A bystander's run that never ended."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or op.late or not request.runs or request.refusal is not None:
             return
         behaviour, _, trouble = (request.asked.behaviour or "").partition(":")

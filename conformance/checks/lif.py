@@ -146,7 +146,7 @@ class Stopping(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """A run that neither stops nor runs into its limit."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or op.late or op.awaited is not Awaited.TERMINAL or request.story is None:
             return
         story = request.story
@@ -227,7 +227,7 @@ class Orphans(Check):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """The client came back for its run, and it never ends."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or request.asked.action is not Action.RESUME or op.late:
             return
         story = self.world.story_of(request.asked.run_id or "")

@@ -7,8 +7,8 @@ from conformance.dialects.fields import shorten
 from conformance.events import Accepted, Kind, Refusal
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
-from conformance.history.operations import Action, Awaited, FaultKind
-from conformance.story import Notice, Sighting, Story
+from conformance.history.operations import Awaited, FaultKind
+from conformance.story import Notice, Request, Sighting, Story
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _REQUIREMENTS = {FaultKind.TERMINATE: "LIF-05", FaultKind.KILL: "LIF-06"}
@@ -77,22 +77,20 @@ class Survivors(Check):
     def refused(self, notice: Notice) -> None:
         """One of them is asked for, and is not known any more."""
         request = notice.request
-        hit = self._asked_for(request.asked if request is not None else None)
+        hit = self._asked_for(request)
         if hit is not None:
             self._lost(*hit, f"refused: {shorten(notice.op.raw, 120)}", notice)
 
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """One of them is asked for, and does not end."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
-        hit = self._asked_for(request.asked if request is not None else None)
+        request = self.world.request_of(op.ask)
+        hit = self._asked_for(request)
         if hit is not None and op.awaited is Awaited.TERMINAL and not op.late:
             self._lost(*hit, f"no end within {op.waited_ms:,} ms after it was asked for again", self.here(op))
 
-    def _asked_for(self, asked: ops.Asked | None) -> tuple[Story, Here] | None:
-        if asked is None or asked.action is not Action.RESUME or asked.owner is not None or not asked.run_id:
-            return None
-        story = self.world.story_of(asked.run_id)
+    def _asked_for(self, request: Request | None) -> tuple[Story, Here] | None:
+        story = self.world.asked_again(request)
         hit = self._hit.get(story.number) if story is not None else None
         return hit[:2] if hit is not None else None
 

@@ -46,7 +46,7 @@ class ManyRuns(Unconcerned):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """A later run does not get through."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         connection = self.world.connections.get(op.conn)
         done = self._done.get(_whose(connection), 0) if connection is not None else 0
         if request is None or op.late or request.asked.behaviour != "again" or not done:

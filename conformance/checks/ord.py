@@ -219,7 +219,7 @@ class Replays(Unconcerned):
     @on(ops.GaveUp)
     def gave_up(self, op: ops.GaveUp) -> None:
         """A run that is over was asked for again, and its end did not come."""
-        request = self.world.requests.get(op.ask) if op.ask is not None else None
+        request = self.world.request_of(op.ask)
         if request is None or request.asked.action is not Action.RESUME or request.asked.owner is not None:
             return
         story = self.world.story_of(request.asked.run_id or "")
