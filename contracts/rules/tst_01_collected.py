@@ -1,0 +1,152 @@
+"""TST-01: every test file parses and is collected."""
+
+import ast
+import configparser
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
+
+from contracts.config import Config
+from contracts.facts import Binding, FileFacts, Marks
+from contracts.project import Judgement, Project
+from contracts.rule import Rule
+from contracts.source import Source
+from contracts.syntax import Function
+from contracts.testcode import is_test, is_test_class
+
+_USUAL = ("test_*.py", "*_test.py")
+
+
+def look(source: Source, config: Config, marks: Marks) -> None:
+    """Say what of a test file would be collected: tests, nothing, or nothing although there are tests in it."""
+    if not source.is_test:
+        return
+    collected = any(is_test(function, place) for function, place in source.index.functions())
+    lost = 0
+    for cls, place in source.index.of(ast.ClassDef):
+        methods = [node.name for node in cls.body if isinstance(node, Function)]
+        if place.function is None and is_test_class(cls):
+            collected |= bool(cls.bases)
+        elif cls.name.startswith("Test") and any(name.startswith("test_") for name in methods):
+            lost = lost or cls.lineno
+    for node, place in source.index.of(ast.Assign):
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if place.at_module_level and any(name.startswith(("Test", "test", "pytest_plugins")) for name in names):
+            collected = True
+    collected |= any(found.name == "*" for node, _ in source.index.of(ast.ImportFrom) for found in node.names)
+    collected |= any(function.name == "load_tests" for function, _ in source.index.functions())
+    marks.fact(lost or 1, "collected" if collected else "lost" if lost else "nothing")
+
+
+def judge(project: Project, judgement: Judgement) -> None:
+    """Hold each test file against the patterns of pytest."""
+    imported = {_file(project, module) for _, _, module in project.imports() if module}
+    imported |= {_file(project, f"{module}.{found.name}") for _, found, module in project.imports() if module}
+    kinds = {facts.path: (fact.line, fact.words[0]) for facts, fact in project.facts(RULE.id)}
+    for facts in project.files:
+        if not facts.is_test or PurePath(facts.path).name in ("__init__.py", "conftest.py", "__main__.py"):
+            continue
+        patterns = _patterns(Path(facts.path).parent)
+        named = any(fnmatch(PurePath(facts.path).name, pattern) for pattern in patterns)
+        line, kind = kinds.get(facts.path, (facts.unread_line, ""))
+        if named or kind in ("collected", "lost"):
+            judgement.count()
+        _report(facts, judgement, line, kind, named=named, helper=facts.path in imported)
+
+
+def _report(facts: FileFacts, judgement: Judgement, line: int, kind: str, *, named: bool, helper: bool) -> None:
+    if facts.unread:
+        if named and facts.unread_sure:
+            judgement.fail(facts.path, line, f"the test file {facts.unread}")
+    elif kind == "lost" and named:
+        judgement.fail(facts.path, line, "pytest does not collect this class: it has a constructor")
+    elif kind == "nothing" and named and not helper:
+        report = judgement.fail if facts.lines > 1 else judgement.note
+        report(facts.path, 1, "pytest finds no test in this file")
+    elif kind == "collected" and not named and not helper and any(_is_test(binding) for binding in facts.bindings):
+        judgement.fail(facts.path, 1, "pytest does not collect this file by its name, and there are tests in it")
+
+
+def _is_test(binding: Binding) -> bool:
+    return binding.kind == "function" and binding.name.startswith("test_")
+
+
+def _file(project: Project, module: str) -> str | None:
+    found = project.modules.by_name.get(module)
+    return found.path if found is not None else None
+
+
+def _patterns(folder: Path) -> tuple[str, ...]:
+    """Return the patterns for names of test files in the nearest configuration of pytest at or above a folder."""
+    start = folder.resolve()
+    for place in (start, *start.parents):
+        for name in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
+            found = _configured(place / name)
+            if found is not None:
+                return found or _USUAL
+    return _USUAL
+
+
+def _configured(path: Path) -> tuple[str, ...] | None:
+    """Return the patterns that a file sets, an empty tuple where it configures pytest without them, or None."""
+    if not path.is_file():
+        return None
+    try:
+        if path.suffix == ".toml":
+            options = tomllib.loads(path.read_text()).get("tool", {}).get("pytest", {}).get("ini_options")
+        else:
+            parser = configparser.RawConfigParser()
+            parser.read_string(path.read_text())
+            section = "tool:pytest" if path.name == "setup.cfg" else "pytest"
+            options = dict(parser[section]) if section in parser else None
+    except (OSError, ValueError, configparser.Error):
+        return None
+    if options is None:
+        return None
+    value = options.get("python_files", ())
+    return tuple(value.split()) if isinstance(value, str) else tuple(value)
+
+
+RULE = Rule(
+    id="TST-01",
+    expected="a file that pytest reads and finds tests in",
+    fix="Name the file test_*.py, let it parse, and put tests where pytest looks for them.",
+    unknown="the tree holds no test file",
+    options=("tests", "test_directories"),
+    look=look,
+    judge=judge,
+    bad="""
+--- tests/test_orders.py
+def test_order(:  # wrong
+    assert order()
+--- tests/orders_check.py
+import orders  # wrong
+def test_more():
+    assert orders.more()
+--- tests/test_mail.py
+class TestMail:  # wrong
+    def __init__(self):
+        self.mail = 1
+    def test_send(self):
+        assert self.mail
+--- tests/test_nothing.py
+import orders  # wrong
+ORDER = orders.new()
+""",
+    good="""
+--- tests/__init__.py
+--- tests/conftest.py
+import pytest
+--- tests/helpers.py
+def order(): ...
+--- tests/test_orders.py
+from tests import helpers
+from tests.test_base import order
+
+class TestOrders:
+    def test_one(self):
+        assert order() == 1
+--- tests/test_base.py
+def order(): ...
+""",
+)
