@@ -52,9 +52,10 @@ def audit(paths: Sequence[Path], config: Config, options: Options) -> Audit:
     linter = ruff.Run(tree, codes, options.cache) if codes and tree.files else None
     files = scan(tree, config, cache=options.cache, processes=options.processes)
     today = options.today or datetime.now(UTC).date()
-    project = Project(tree, files, config, linter.result() if linter else {}, today)
+    said = linter.result(facts.path for facts in files if facts.unread) if linter else ruff.Said({})
+    project = Project(tree, files, config, said.found, today)
     excuses = _Excuses(config.ignore, today)
-    verdicts = [_decide(rule, project, excuses) for rule in chosen]
+    verdicts = [_decide(rule, project, excuses, said.problem) for rule in chosen]
     verdict = Verdict(
         schema=SCHEMA,
         kit=__version__,
@@ -69,6 +70,7 @@ def audit(paths: Sequence[Path], config: Config, options: Options) -> Audit:
         began=started,
         duration_ms=(time.monotonic() - began) * 1000,
         warnings=tuple(excuses.warnings(verdicts)),
+        harness_errors=(said.problem,) if said.problem else (),
         repeat=options.repeat,
     )
     return Audit(verdict, project)
@@ -85,8 +87,9 @@ def _wanted(only: Collection[str]) -> set[str]:
     return {requirement.id for requirement in chosen if requirement.family in FAMILIES}
 
 
-def _decide(rule: Rule, project: Project, excuses: "_Excuses") -> RequirementVerdict:
+def _decide(rule: Rule, project: Project, excuses: "_Excuses", problem: str | None) -> RequirementVerdict:
     judgement = Judgement()
+    judgement.undecided = problem if rule.ruff else None
     for facts in project.files:
         marks = facts.marks.get(rule.id)
         if marks is not None:

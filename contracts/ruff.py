@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,35 +34,46 @@ class _Found(msgspec.Struct):
     message: str
 
 
+class Said(NamedTuple):
+    """What ruff said, by its codes; or what went wrong with it."""
+
+    found: dict[str, list[Diagnostic]]
+    problem: str | None = None
+
+
 class Run:
     """Ruff at work beside the kit's own scan. `result` waits for it."""
 
     def __init__(self, tree: Tree, codes: Iterable[str], cache: Path | None) -> None:
         self._tree = tree
-        command = [
-            _program(),
-            "check",
-            "--isolated",
-            "--no-respect-gitignore",
-            "--output-format",
-            "json",
-            "--exit-zero",
-        ]
-        command += ["--quiet", "--target-version", "py311", "--select", ",".join(sorted(codes))]
-        command += [word for setting in _SETTINGS for word in ("--config", setting)]
+        self._command = [_program(), "check", "--isolated", "--no-respect-gitignore", "--output-format", "json"]
+        self._command += ["--exit-zero", "--quiet", "--target-version", "py311", "--select", ",".join(sorted(codes))]
+        self._command += [word for setting in _SETTINGS for word in ("--config", setting)]
         if cache is None:
-            command.append("--no-cache")
+            self._command.append("--no-cache")
         else:
             make(cache)
-            command += ["--cache-dir", str(cache / "ruff")]
-        paths = [str(path) for path in tree.paths]
-        self._process = subprocess.Popen([*command, "--", *paths], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self._command += ["--cache-dir", str(cache / "ruff")]
+        self._process = self._begin(())
 
-    def result(self) -> dict[str, list[Diagnostic]]:
-        """Return what it said about files of the tree, by its codes. Raises `HarnessError` where it failed."""
+    def result(self, unread: Iterable[str]) -> Said:
+        """Return what it said. Where it failed, it runs again without what the kit could not read either."""
         said, complaint = self._process.communicate()
         if self._process.returncode:
-            raise HarnessError(f"ruff failed with {self._process.returncode}: {complaint.decode(errors='replace')}")
+            self._process = self._begin(unread)
+            said, complaint = self._process.communicate()
+        if self._process.returncode:
+            words = complaint.decode(errors="replace").strip()
+            return Said({}, f"ruff failed with {self._process.returncode}: {words}")
+        return Said(self._sorted(said))
+
+    def _begin(self, excluded: Iterable[str]) -> "subprocess.Popen[bytes]":
+        words = [word for path in excluded for word in ("--extend-exclude", str(Path(path).absolute()))]
+        paths = [str(path) for path in self._tree.paths]
+        command = [*self._command, *words, "--", *paths]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def _sorted(self, said: bytes) -> dict[str, list[Diagnostic]]:
         here = {str(Path(path).absolute()): path for path in self._tree.files}
         found: dict[str, list[Diagnostic]] = defaultdict(list)
         for one in msgspec.json.decode(said, type=list[_Found]):

@@ -61,7 +61,7 @@ class Tree:
                 continue
             self._seen.add(real)
             for entry in _entries(here):
-                if entry.is_dir():
+                if os.path.isdir(entry.path):  # unlike entry.is_dir, false where links go in circles
                     if not self._left_out(entry):
                         stack.append(entry.path)
                 elif entry.name.endswith(".py"):

@@ -18,9 +18,10 @@ def look(source: Source, config: Config, marks: Marks) -> None:
     classes = set(config.per_user)
     if source.is_test:
         return
-    for function, _ in source.index.functions():
-        for line, made in _singletons(function):
-            marks.fact(line, function.name, made)
+    for _, place in source.index.of(ast.Global):
+        if place.function is not None:
+            for line, made in _singletons(place.function):
+                marks.fact(line, place.function.name, made)
     if not classes:
         return
     for node, place in source.index.assignments():
@@ -55,7 +56,7 @@ def _singletons(function: Function) -> Iterator[tuple[int, str]]:
     """Yield what a function makes once and keeps in a global, whatever its class: for `audit --suggest`."""
     nodes = list(inside(function))
     shared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-    for node in nodes if shared else ():
+    for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             name = last_word(node.value.func)
             if name[:1].isupper() and any(isinstance(t, ast.Name) and t.id in shared for t in node.targets):

@@ -37,7 +37,7 @@ def _class(cls: ast.ClassDef, marks: Marks) -> None:
         if targets and _is_mutable(node.value):  # type: ignore[attr-defined]
             marks.count()
             shared |= {target.id: node.lineno for target in targets if isinstance(target, ast.Name)}
-    methods = [node for node in cls.body if isinstance(node, Function)]
+    methods = [node for node in cls.body if isinstance(node, Function)] if shared else []
     own = {name for method in methods for name in _assigned(method)}
     for name, line in shared.items():
         if name not in own and any(_changes(method, cls.name, name) for method in methods):

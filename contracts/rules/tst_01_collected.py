@@ -11,7 +11,7 @@ from contracts.facts import Binding, FileFacts, Marks
 from contracts.project import Judgement, Project
 from contracts.rule import Rule
 from contracts.source import Source
-from contracts.syntax import Function
+from contracts.syntax import Function, without_docstring
 from contracts.testcode import is_test, is_test_class
 
 _USUAL = ("test_*.py", "*_test.py")
@@ -35,7 +35,8 @@ def look(source: Source, config: Config, marks: Marks) -> None:
             collected = True
     collected |= any(found.name == "*" for node, _ in source.index.of(ast.ImportFrom) for found in node.names)
     collected |= any(function.name == "load_tests" for function, _ in source.index.functions())
-    marks.fact(lost or 1, "collected" if collected else "lost" if lost else "nothing")
+    if without_docstring(source.tree.body):  # what has no code at all is the concern of TST-02
+        marks.fact(lost or 1, "collected" if collected else "lost" if lost else "nothing")
 
 
 def judge(project: Project, judgement: Judgement) -> None:
@@ -61,8 +62,7 @@ def _report(facts: FileFacts, judgement: Judgement, line: int, kind: str, *, nam
     elif kind == "lost" and named:
         judgement.fail(facts.path, line, "pytest does not collect this class: it has a constructor")
     elif kind == "nothing" and named and not helper:
-        report = judgement.fail if facts.lines > 1 else judgement.note
-        report(facts.path, 1, "pytest finds no test in this file")
+        judgement.fail(facts.path, 1, "pytest finds no test in this file")
     elif kind == "collected" and not named and not helper and any(_is_test(binding) for binding in facts.bindings):
         judgement.fail(facts.path, 1, "pytest does not collect this file by its name, and there are tests in it")
 
