@@ -99,6 +99,9 @@ def _decide(rule: Rule, project: Project, excuses: "_Excuses", problem: str | No
     noted = _ordered(excuses.without(rule.id, judgement.noted))
     exercised = max(judgement.exercised, len(judgement.failed))
     outcome, reason = _outcome(rule, judgement.undecided, exercised, len(failed), len(noted))
+    excuse = next((entry for entry in project.config.not_applicable if entry.rule == rule.id), None)
+    if outcome is Outcome.UNKNOWN and excuse is not None:
+        outcome, reason = Outcome.NOT_APPLICABLE, excuse.reason
     requirement: Requirement = catalogue()[rule.id]
     return RequirementVerdict(
         id=rule.id,

@@ -44,6 +44,13 @@ class Ignore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: date | None = None
 
 
+class NotApplicable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A requirement that does not apply to a tree, and why: it is not undecided where nothing could show it."""
+
+    rule: str
+    reason: str
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, with what holds where a project says nothing. Patterns are those of fnmatch.
 
@@ -69,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, float] = {}
     registry: tuple[str, ...] = ()
     ignore: tuple[Ignore, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
     file: str = FILE
 
     @property
@@ -115,11 +123,12 @@ def parse(data: dict[str, Any], *, path: Path) -> Config:
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_explain(str(error))}") from error
     known = {requirement.id for requirement in catalogue() if requirement.family in ("SRC", "TST")}
-    for ignore in config.ignore:
-        if ignore.rule not in known:
-            raise UsageError(f"{path}: [[ignore]] rule: there is no {ignore.rule!r}; {_guess(ignore.rule, known)}")
-        if not ignore.reason.strip():
-            raise UsageError(f"{path}: [[ignore]] reason: expected a text that is not empty for {ignore.rule}")
+    for table, entries in (("ignore", config.ignore), ("not_applicable", config.not_applicable)):
+        for entry in entries:
+            if entry.rule not in known:
+                raise UsageError(f"{path}: [[{table}]] rule: there is no {entry.rule!r}; {_guess(entry.rule, known)}")
+            if not entry.reason.strip():
+                raise UsageError(f"{path}: [[{table}]] reason: expected a text that is not empty for {entry.rule}")
     return config
 
 
@@ -148,7 +157,12 @@ def _explain(error: str) -> str:
             plain = re.sub(rf"\b{name}\b", word, plain)
         return f"{path}: {plain.replace(' | null', '')}"
     table = path.partition("[")[0]
-    struct: Any = {"single_source": SingleSource, "deprecated": Deprecated, "ignore": Ignore}.get(table, Config)
+    struct: Any = {
+        "single_source": SingleSource,
+        "deprecated": Deprecated,
+        "ignore": Ignore,
+        "not_applicable": NotApplicable,
+    }.get(table, Config)
     names = [name for name in struct.__struct_fields__ if name != "file"]
     place = f"[[{table}]] {unknown[1]}" if table else unknown[1]
     return f"{place}: unknown key; {_guess(unknown[1], names)}"
