@@ -63,11 +63,11 @@ def _imports(source: Source) -> Iterator[Import]:
     for node, place in source.index.of(ast.Import):
         when = (place.function is not None, catches(place), _for_typing(place))
         for name in node.names:
-            yield Import(name.name, 0, None, name.asname, node.lineno, *when)
+            yield Import(name.name, 0, None, name.asname, node.lineno, *when, node.lineno)
     for found, place in source.index.of(ast.ImportFrom):
         when = (place.function is not None, catches(place), _for_typing(place))
         for name in found.names:
-            yield Import(found.module or "", found.level, name.name, name.asname, name.lineno, *when)
+            yield Import(found.module or "", found.level, name.name, name.asname, name.lineno, *when, found.lineno)
 
 
 def _bindings(source: Source, imports: list[Import]) -> Iterator[Binding]:

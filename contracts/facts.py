@@ -7,7 +7,8 @@ class Import(msgspec.Struct, frozen=True, array_like=True):
     """One imported module, or one name of it.
 
     `module` is as written, without the dots that `level` counts; `name` is None for `import module`. An import is
-    `lazy` inside a function, `guarded` where a failure is caught, `typing` where only type checkers see it.
+    `lazy` inside a function, `guarded` where a failure is caught, `typing` where only type checkers see it. `statement`
+    is the line that its statement begins in.
     """
 
     module: str
@@ -18,6 +19,7 @@ class Import(msgspec.Struct, frozen=True, array_like=True):
     lazy: bool
     guarded: bool
     typing: bool
+    statement: int = 0
 
     @property
     def kind(self) -> str:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from conformance.identity import is_placeholder
+from conformance.identity import is_no_id
 from contracts.config import Config
 from contracts.facts import Marks
 from contracts.rule import Rule
@@ -18,9 +18,9 @@ def look(source: Source, config: Config, marks: Marks) -> None:
     words = {word.lower() for word in config.placeholders}
     for line, name, value in _meetings(source, set(config.identity)):
         marks.count()
-        if value in ("", "{}", "[]"):
+        if not value.strip("{}[] "):
             continue  # empty is the lack of an identity, which SRC-06 is about
-        if is_placeholder(value) or value.strip().lower() in words:
+        if is_no_id(value) or value.strip().lower() in words:
             marks.fail(line, f"{value!r} stands in for {name}")
 
 

@@ -6,14 +6,14 @@ from contracts.rule import Rule
 
 def judge(project: Project, judgement: Judgement) -> None:
     """Take over what ruff says about relative imports."""
-    told = {(facts.path, found.line, "." * found.level) for facts, found, _ in project.imports() if found.level}
     top = project.modules.top
-    for facts in project.files:
-        judgement.count(sum(bool(i.level) or i.module.partition(".")[0] in top for i in facts.imports))
-    lines = {(path, line): dots for path, line, dots in told}
+    statements: dict[tuple[str, int], tuple[int, str]] = {}
+    for facts, found, _ in project.imports():
+        judgement.count(bool(found.level) or found.module.partition(".")[0] in top)
+        statements[facts.path, found.line] = (found.statement, f"{'.' * found.level}{found.module}")
     for one in project.diagnostics(*RULE.ruff):
-        dots = lines.get((one.path, one.line), ".")
-        judgement.fail(one.path, one.line, f"the import is relative ({dots})")
+        line, written = statements.get((one.path, one.line), (one.line, "."))
+        judgement.fail(one.path, line, f"the import is relative: {written}")
 
 
 RULE = Rule(

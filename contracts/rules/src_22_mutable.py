@@ -22,8 +22,11 @@ def look(source: Source, config: Config, marks: Marks) -> None:
     if source.is_test:
         return
     for function, _ in source.index.functions():
-        for _, default in defaults(function):
-            marks.count(isinstance(default, _MUTABLE) or not isinstance(default, ast.Constant))
+        for parameter, default in defaults(function):
+            if _is_mutable(default):
+                marks.count()
+                kept = "changes" if _touches(function, parameter.arg) else ""
+                marks.fact(default.lineno, "default", parameter.arg, function.name, kept)
     for cls, _ in source.index.of(ast.ClassDef):
         _class(cls, marks)
 
@@ -44,6 +47,27 @@ def _class(cls: ast.ClassDef, marks: Marks) -> None:
             marks.fact(line, cls.name, name)
 
 
+def _touches(function: Function, name: str) -> bool:
+    """Tell whether a function changes the value of a parameter, keeps it in an object, or gives it back."""
+    held = [_changed(node) or _handed_on(node) for node in inside(function)]
+    return any(isinstance(node, ast.Name) and node.id == name for node in held)
+
+
+def _changed(node: ast.AST) -> ast.AST | None:
+    """Return what a piece of code changes in place."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
+        return node.func.value
+    return node.value if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del) else None
+
+
+def _handed_on(node: ast.AST) -> ast.AST | None:
+    """Return what a statement gives back, or keeps in an object."""
+    if isinstance(node, ast.Return | ast.Yield):
+        return node.value
+    kept = isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute | ast.Subscript) for t in node.targets)
+    return node.value if kept and isinstance(node, ast.Assign) else None
+
+
 def _is_mutable(value: ast.expr | None) -> bool:
     return isinstance(value, _MUTABLE) or (isinstance(value, ast.Call) and last_word(value.func) in _MAKERS)
 
@@ -61,29 +85,26 @@ def _assigned(method: Function) -> set[str]:
 
 def _changes(method: Function, cls: str, name: str) -> bool:
     """Tell whether a method changes a class attribute in place."""
-    for node in inside(method):
-        held: ast.AST | None = None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
-            held = node.func.value
-        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-            held = node.value
-        if isinstance(held, ast.Attribute) and held.attr == name and last_word(held.value) in ("self", "cls", cls):
-            return True
-    return False
+    held = [_changed(node) for node in inside(method)]
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == name and last_word(node.value) in ("self", "cls", cls)
+        for node in held
+    )
 
 
 def judge(project: Project, judgement: Judgement) -> None:
     """Take over what ruff says about mutable defaults, and about class attributes that are changed."""
-    for one in project.diagnostics("B006"):
-        if not project.modules.files[one.path].is_test:
-            judgement.fail(one.path, one.line, "a default argument is mutable: all calls share it")
-    lines = {(one.path, one.line) for one in project.diagnostics("RUF012")}
+    lines = {(one.path, one.line, one.code) for one in project.diagnostics(*RULE.ruff)}
     for facts, fact in project.facts(RULE.id):
-        cls, name = fact.words
-        if name.isupper() or name.lstrip("_").isupper() or (facts.path, fact.line) not in lines:
-            judgement.note(facts.path, fact.line, f"{cls}.{name} is one for all objects, and its methods change it")
-        else:
-            judgement.fail(facts.path, fact.line, f"{cls}.{name} is one for all objects, and its methods change it")
+        first, name, *rest = fact.words
+        if first == "default":
+            if (facts.path, fact.line, "B006") in lines:
+                report = judgement.fail if rest[1] else judgement.note
+                report(facts.path, fact.line, f"all calls of {rest[0]} share the default of {name}")
+            continue
+        sure = not name.lstrip("_").isupper() and (facts.path, fact.line, "RUF012") in lines
+        report = judgement.fail if sure else judgement.note
+        report(facts.path, fact.line, f"{first}.{name} is one for all objects, and its methods change it")
 
 
 RULE = Rule(
@@ -99,6 +120,9 @@ RULE = Rule(
 def order(items=[]):  # wrong
     items.append(1)
 
+def kept(items={}):  # wrong
+    return items
+
 class Orders:
     open = {}  # wrong
 
@@ -107,8 +131,8 @@ class Orders:
 """,
     good="""
 --- shop/orders.py
-def order(items=(), when=None):
-    return items
+def order(items=(), when=None, kinds=["a"]):
+    return [*items, *kinds]
 
 class Orders:
     names = ["a", "b"]

@@ -11,32 +11,38 @@ from contracts.facts import Binding, FileFacts, Marks
 from contracts.project import Judgement, Project
 from contracts.rule import Rule
 from contracts.source import Source
-from contracts.syntax import Function, without_docstring
+from contracts.syntax import Function, dotted, last_word, without_docstring
 from contracts.testcode import is_test, is_test_class
 
 _USUAL = ("test_*.py", "*_test.py")
 
 
 def look(source: Source, config: Config, marks: Marks) -> None:
-    """Say what of a test file would be collected: tests, nothing, or nothing although there are tests in it."""
-    if not source.is_test:
-        return
-    collected = any(is_test(function, place) for function, place in source.index.functions())
+    """Say what of a test file would be collected: tests, perhaps some, nothing, or nothing although it has tests."""
+    if not source.is_test or not without_docstring(source.tree.body):
+        return  # what has no code at all is the concern of TST-02
+    functions = list(source.index.functions())
+    collected = any(is_test(function, place) for function, place in functions)
+    maybe = any(found.name == "*" for node, _ in source.index.of(ast.ImportFrom) for found in node.names)
+    maybe |= any(function.name == "load_tests" for function, _ in functions) or _does_things(source)
     lost = 0
     for cls, place in source.index.of(ast.ClassDef):
         methods = [node.name for node in cls.body if isinstance(node, Function)]
-        if place.function is None and is_test_class(cls):
-            collected |= bool(cls.bases)
-        elif cls.name.startswith("Test") and any(name.startswith("test_") for name in methods):
-            lost = lost or cls.lineno
-    for node, place in source.index.of(ast.Assign):
-        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-        if place.at_module_level and any(name.startswith(("Test", "test", "pytest_plugins")) for name in names):
-            collected = True
-    collected |= any(found.name == "*" for node, _ in source.index.of(ast.ImportFrom) for found in node.names)
-    collected |= any(function.name == "load_tests" for function, _ in source.index.functions())
-    if without_docstring(source.tree.body):  # what has no code at all is the concern of TST-02
-        marks.fact(lost or 1, "collected" if collected else "lost" if lost else "nothing")
+        if any(last_word(base) != "object" for base in cls.bases):
+            maybe = True  # it may be a TestCase, or something that a plugin collects
+        elif place.function is None and cls.name.startswith("Test") and not is_test_class(cls):
+            lost = lost or (cls.lineno if any(name.startswith("test_") for name in methods) else 0)
+    marks.fact(lost or 1, "collected" if collected else "lost" if lost else "maybe" if maybe else "nothing")
+
+
+def _does_things(source: Source) -> bool:
+    """Tell whether a file does more, when it is loaded, than define: it may be a script, or make its tests."""
+    return any(
+        isinstance(node, ast.Assert | ast.For | ast.With | ast.If)
+        or (isinstance(node, ast.Assign) and any(dotted(t).lower().startswith("test") for t in node.targets))
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+        for node in source.tree.body
+    )
 
 
 def judge(project: Project, judgement: Judgement) -> None:
@@ -47,15 +53,20 @@ def judge(project: Project, judgement: Judgement) -> None:
     for facts in project.files:
         if not facts.is_test or PurePath(facts.path).name in ("__init__.py", "conftest.py", "__main__.py"):
             continue
+        name = PurePath(facts.path).name
         patterns = _patterns(Path(facts.path).parent)
-        named = any(fnmatch(PurePath(facts.path).name, pattern) for pattern in patterns)
+        named = any(fnmatch(name, pattern) for pattern in patterns or _USUAL)
+        # Where no configuration of pytest is in sight, it may be one that knows such names.
+        sure = patterns is not None or not name.startswith("test")
         line, kind = kinds.get(facts.path, (facts.unread_line, ""))
         if named or kind in ("collected", "lost"):
             judgement.count()
-        _report(facts, judgement, line, kind, named=named, helper=facts.path in imported)
+        _report(facts, judgement, line, kind, named=named, sure=sure, helper=facts.path in imported)
 
 
-def _report(facts: FileFacts, judgement: Judgement, line: int, kind: str, *, named: bool, helper: bool) -> None:
+def _report(
+    facts: FileFacts, judgement: Judgement, line: int, kind: str, *, named: bool, sure: bool, helper: bool
+) -> None:
     if facts.unread:
         if named and facts.unread_sure:
             judgement.fail(facts.path, line, f"the test file {facts.unread}")
@@ -64,7 +75,8 @@ def _report(facts: FileFacts, judgement: Judgement, line: int, kind: str, *, nam
     elif kind == "nothing" and named and not helper:
         judgement.fail(facts.path, 1, "pytest finds no test in this file")
     elif kind == "collected" and not named and not helper and any(_is_test(binding) for binding in facts.bindings):
-        judgement.fail(facts.path, 1, "pytest does not collect this file by its name, and there are tests in it")
+        report = judgement.fail if sure else judgement.note
+        report(facts.path, 1, "pytest does not collect this file by its name, and there are tests in it")
 
 
 def _is_test(binding: Binding) -> bool:
@@ -76,15 +88,15 @@ def _file(project: Project, module: str) -> str | None:
     return found.path if found is not None else None
 
 
-def _patterns(folder: Path) -> tuple[str, ...]:
-    """Return the patterns for names of test files in the nearest configuration of pytest at or above a folder."""
+def _patterns(folder: Path) -> tuple[str, ...] | None:
+    """Return the patterns for test files of the nearest configuration of pytest at or above a folder, if any."""
     start = folder.resolve()
     for place in (start, *start.parents):
         for name in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
             found = _configured(place / name)
             if found is not None:
                 return found or _USUAL
-    return _USUAL
+    return None
 
 
 def _configured(path: Path) -> tuple[str, ...] | None:
