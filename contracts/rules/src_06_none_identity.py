@@ -7,7 +7,7 @@ from contracts.facts import Marks
 from contracts.project import Judgement, Project
 from contracts.rule import Rule
 from contracts.source import Source
-from contracts.syntax import Function, Place, defaults, dotted, is_none
+from contracts.syntax import Function, Place, defaults, dotted, is_none, last_word
 
 _MOST_PARAMETERS = 12
 
@@ -34,8 +34,9 @@ def look(source: Source, config: Config, marks: Marks) -> None:
 
 
 def _signature(function: Function, place: Place, names: set[str], marks: Marks) -> None:
+    stub = any(last_word(decorator) == "overload" for decorator in function.decorator_list)
     for parameter, default in defaults(function):
-        if parameter.arg in names:
+        if parameter.arg in names and not stub:
             marks.count()
             if is_none(default):
                 marks.fail(parameter.lineno, f"None is the default of {parameter.arg} in {function.name}")

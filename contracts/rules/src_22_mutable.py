@@ -14,6 +14,9 @@ _CHANGES = frozenset({
     "appendleft",
 })  # fmt: skip
 _MAKERS = frozenset({"list", "dict", "set", "defaultdict", "deque", "OrderedDict", "Counter"})
+_PLAIN = frozenset({"object", "ABC", "Protocol", "Generic"})
+"""Bases of which it is certain that they do not give each object a copy, as those of pydantic do."""
+
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
 
@@ -28,10 +31,10 @@ def look(source: Source, config: Config, marks: Marks) -> None:
                 kept = "changes" if _touches(function, parameter.arg) else ""
                 marks.fact(default.lineno, "default", parameter.arg, function.name, kept)
     for cls, _ in source.index.of(ast.ClassDef):
-        _class(cls, marks)
+        _class(cls, set(config.identity) | {"session_id", "tenant_id"}, marks)
 
 
-def _class(cls: ast.ClassDef, marks: Marks) -> None:
+def _class(cls: ast.ClassDef, identity: set[str], marks: Marks) -> None:
     shared: dict[str, int] = {}
     for node in cls.body:
         targets = (
@@ -43,8 +46,11 @@ def _class(cls: ast.ClassDef, marks: Marks) -> None:
     methods = [node for node in cls.body if isinstance(node, Function)] if shared else []
     own = {name for method in methods for name in _assigned(method)}
     for name, line in shared.items():
-        if name not in own and any(_changes(method, cls.name, name) for method in methods):
-            marks.fact(line, cls.name, name)
+        changing = [method for method in methods if name not in own and _changes(method, cls.name, name)]
+        if changing:
+            personal = any(identity & _names(method) for method in changing)
+            plain = all(last_word(base) in _PLAIN for base in cls.bases)
+            marks.fact(line, cls.name, name, "personal" if personal and plain and not cls.decorator_list else "")
 
 
 def _touches(function: Function, name: str) -> bool:
@@ -66,6 +72,17 @@ def _handed_on(node: ast.AST) -> ast.AST | None:
         return node.value
     kept = isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute | ast.Subscript) for t in node.targets)
     return node.value if kept and isinstance(node, ast.Assign) else None
+
+
+def _names(method: Function) -> set[str]:
+    """Return the words that a method speaks of: its parameters, variables and attributes."""
+    nodes = list(ast.walk(method))
+    words = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return (
+        words
+        | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+        | {n.arg for n in nodes if isinstance(n, ast.arg)}
+    )
 
 
 def _is_mutable(value: ast.expr | None) -> bool:
@@ -102,7 +119,7 @@ def judge(project: Project, judgement: Judgement) -> None:
                 report = judgement.fail if rest[1] else judgement.note
                 report(facts.path, fact.line, f"all calls of {rest[0]} share the default of {name}")
             continue
-        sure = not name.lstrip("_").isupper() and (facts.path, fact.line, "RUF012") in lines
+        sure = rest[0] == "personal" and not name.lstrip("_").isupper() and (facts.path, fact.line, "RUF012") in lines
         report = judgement.fail if sure else judgement.note
         report(facts.path, fact.line, f"{first}.{name} is one for all objects, and its methods change it")
 
@@ -133,6 +150,18 @@ class Orders:
 --- shop/orders.py
 def order(items=(), when=None, kinds=["a"]):
     return [*items, *kinds]
+
+class Cache:
+    pages = {}
+
+    def add(self, address, page):
+        self.pages[address] = page
+
+class Model(BaseModel):
+    open: dict = {}
+
+    def add(self, user_id, order):
+        self.open[user_id] = order
 
 class Orders:
     names = ["a", "b"]
