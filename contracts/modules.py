@@ -71,7 +71,7 @@ class Modules:
         if name is None:
             return None
         parts = name.split(".") if name else []
-        if os.path.basename(path) != "__init__.py":
+        if not path.endswith("__init__.py"):
             parts = parts[:-1]
         up = found.level - 1
         if up >= len(parts) and up:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 from contracts.config import Config
@@ -40,11 +41,14 @@ class Project:
         self.ruff = ruff
         self.today = today
 
-    def imports(self) -> Iterator[Seen]:
-        """Yield every import of every file."""
-        for facts in self.files:
-            for found in facts.imports:
-                yield Seen(facts, found, self.modules.absolute(facts.path, found))
+    @cached_property
+    def imports(self) -> list[Seen]:
+        """Every import of every file."""
+        return [
+            Seen(facts, found, self.modules.absolute(facts.path, found))
+            for facts in self.files
+            for found in facts.imports
+        ]
 
     def facts(self, rule: str) -> Iterator[tuple[FileFacts, Fact]]:
         """Yield what a rule remembered of each file."""

@@ -27,7 +27,7 @@ def render(project: Project) -> str:
 def _rows(project: Project) -> list[tuple[str, str, str, int, str]]:
     modules = project.modules
     users: dict[str, set[str]] = {}
-    for facts, found, module in project.imports():
+    for facts, found, module in project.imports:
         if module:
             users.setdefault(module, set()).add(facts.path)
             if found.name and f"{module}.{found.name}" in modules.by_name:

@@ -45,7 +45,7 @@ def _duplicated(project: Project) -> Iterator[str]:
                 if not name.startswith("_") and name not in _COMMON:
                     homes.setdefault(name, []).append(facts)
     imported: dict[str, Counter[str]] = {}
-    for _, found, module in project.imports():
+    for _, found, module in project.imports:
         if found.name in homes and module in project.modules.by_name:
             imported.setdefault(found.name, Counter())[module or ""] += 1
     for name, files in sorted(homes.items()):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contracts.config import Config
 
 _SHOWN = 200
-_KEPT = 500
+_KEPT = 200
 
 
 @click.command("audit")
@@ -50,6 +50,7 @@ def command(
       agent-conformance audit . --format sarif > audit.sarif
       agent-conformance audit . --suggest > contracts.toml
     """
+    from conformance.judge import collecting_seldom
     from contracts.audit import Options, audit
     from contracts.config import find, load, parse
     from contracts.scan import CACHE
@@ -63,7 +64,8 @@ def command(
         only=selected(only),
         repeat=shlex.join(["agent-conformance", "audit", *map(str, paths)]),
     )
-    result = audit(paths, config, options)
+    with collecting_seldom():
+        result = audit(paths, config, options)
     if since is not None:
         from contracts.since import introduced
 

@@ -7,7 +7,7 @@ from contracts.rule import Rule
 
 def judge(project: Project, judgement: Judgement) -> None:
     """Look for the module of each import."""
-    for facts, found, module in project.imports():
+    for facts, found, module in project.imports:
         if module is None:
             judgement.note(
                 facts.path, found.line, f"{'.' * found.level}{found.module} points above the top of the tree"

@@ -8,7 +8,7 @@ from contracts.rule import Rule
 def judge(project: Project, judgement: Judgement) -> None:
     """Look for each imported name in the module that it is imported from."""
     modules = project.modules
-    for facts, found, module in project.imports():
+    for facts, found, module in project.imports:
         if not module or found.name in (None, "*") or module not in modules.by_name:
             continue
         if module.partition(".")[0] not in modules.top:

@@ -34,7 +34,7 @@ def judge(project: Project, judgement: Judgement) -> None:
     """Hold imports and uses against the deprecated names."""
     entries = project.config.deprecated
     judgement.count(len(entries))
-    for facts, found, module in project.imports():
+    for facts, found, module in project.imports:
         if not module:
             continue
         full = f"{module}.{found.name}" if found.name not in (None, "*") else module

@@ -8,7 +8,7 @@ def judge(project: Project, judgement: Judgement) -> None:
     """Compare the path of each import of a listed symbol with the canonical one."""
     entries = {entry.symbol: entry.module for entry in project.config.single_source}
     modules = project.modules
-    for facts, found, module in project.imports():
+    for facts, found, module in project.imports:
         canonical = entries.get(found.name or "")
         if canonical is None or not module or module not in modules.by_name:
             continue

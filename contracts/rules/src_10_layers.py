@@ -14,7 +14,7 @@ def judge(project: Project, judgement: Judgement) -> None:
         if module.strip()
     }
     graph: dict[str, dict[str, Seen]] = {}
-    for seen in project.imports():
+    for seen in project.imports:
         target = _target(project, seen)
         importer = project.modules.names.get(seen.facts.path)
         if target is None or not importer or importer == target or seen.found.typing or seen.facts.is_test:

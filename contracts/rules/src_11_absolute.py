@@ -8,7 +8,7 @@ def judge(project: Project, judgement: Judgement) -> None:
     """Take over what ruff says about relative imports."""
     top = project.modules.top
     statements: dict[tuple[str, int], tuple[int, str]] = {}
-    for facts, found, _ in project.imports():
+    for facts, found, _ in project.imports:
         judgement.count(bool(found.level) or found.module.partition(".")[0] in top)
         statements[facts.path, found.line] = (found.statement, f"{'.' * found.level}{found.module}")
     for one in project.diagnostics(*RULE.ruff):

@@ -15,7 +15,7 @@ _FOR_TESTS = re.compile(r"(^|[._])(test|tests|testing|mock|mocks|fake|fakes|fixt
 
 def judge(project: Project, judgement: Judgement) -> None:
     """Look for imports of test doubles in files that are no tests."""
-    for facts, found, module in project.imports():
+    for facts, found, module in project.imports:
         if facts.is_test or found.typing:
             continue
         judgement.count()

@@ -47,8 +47,8 @@ def _does_things(source: Source) -> bool:
 
 def judge(project: Project, judgement: Judgement) -> None:
     """Hold each test file against the patterns of pytest."""
-    imported = {_file(project, module) for _, _, module in project.imports() if module}
-    imported |= {_file(project, f"{module}.{found.name}") for _, found, module in project.imports() if module}
+    imported = {_file(project, module) for _, _, module in project.imports if module}
+    imported |= {_file(project, f"{module}.{found.name}") for _, found, module in project.imports if module}
     kinds = {facts.path: (fact.line, fact.words[0]) for facts, fact in project.facts(RULE.id)}
     for facts in project.files:
         if not facts.is_test or PurePath(facts.path).name in ("__init__.py", "conftest.py", "__main__.py"):
