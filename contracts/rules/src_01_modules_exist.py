@@ -10,7 +10,7 @@ def judge(project: Project, judgement: Judgement) -> None:
     for facts, found, module in project.imports:
         if module is None:
             judgement.note(
-                facts.path, found.line, f"{'.' * found.level}{found.module} points above the top of the tree"
+                facts.path, found.statement, f"{'.' * found.level}{found.module} points above the top of the tree"
             )
             continue
         there = project.modules.has(module) if module else Found.YES
@@ -18,10 +18,10 @@ def judge(project: Project, judgement: Judgement) -> None:
             continue
         judgement.count()
         if there is Found.NO:
-            judgement.fail(facts.path, found.line, f"there is no module {module}; imported {found.kind}")
+            judgement.fail(facts.path, found.statement, f"there is no module {module}; imported {found.kind}")
         elif there is Found.UNSURE:
             judgement.note(
-                facts.path, found.line, f"found no module {module}, which may be made or installed elsewhere"
+                facts.path, found.statement, f"found no module {module}, which may be made or installed elsewhere"
             )
 
 
@@ -37,7 +37,10 @@ RULE = Rule(
 --- shop/orders.py
 from shop.gone import Order  # wrong
 from . import orders
-from .lost import orders as again  # wrong
+from .lost import (  # wrong
+    orders as again,
+    more,
+)
 
 def send():
     import shop.mail.smtp  # wrong

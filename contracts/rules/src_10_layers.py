@@ -25,7 +25,7 @@ def judge(project: Project, judgement: Judgement) -> None:
             graph.setdefault(importer, {}).setdefault(target, seen)
     for cycle in cycles(graph):
         first = graph[cycle[0]][cycle[1]]
-        judgement.fail(first.facts.path, first.found.line, f"a cycle of imports: {' -> '.join([*cycle, cycle[0]])}")
+        judgement.fail(first.facts.path, first.found.statement, f"a cycle of imports: {' -> '.join([*cycle, cycle[0]])}")
 
 
 def _target(project: Project, seen: Seen) -> str | None:
@@ -44,9 +44,9 @@ def _against_layers(seen: Seen, importer: str, target: str, ranks: dict[str, int
     if here is None or there is None or here == there:
         return
     if ranks[here] < ranks[there]:
-        judgement.fail(seen.facts.path, seen.found.line, f"{importer} imports {target}: {here} is below {there}")
+        judgement.fail(seen.facts.path, seen.found.statement, f"{importer} imports {target}: {here} is below {there}")
     elif ranks[here] == ranks[there]:
-        judgement.fail(seen.facts.path, seen.found.line, f"{importer} imports {target}: {here} stands beside {there}")
+        judgement.fail(seen.facts.path, seen.found.statement, f"{importer} imports {target}: {here} stands beside {there}")
 
 
 def _layer(module: str, ranks: dict[str, int]) -> str | None:

@@ -11,22 +11,22 @@ def look(source: Source, config: Config, marks: Marks) -> None:
     """Count the lines of each function, without decorators, docstring and blank lines."""
     if source.is_test:
         return
-    blank = [not line.strip() or line.lstrip().startswith("#") for line in source.text.split("\n")]
+    lines = source.text.split("\n")
     for function, _ in source.index.functions():
         marks.count()
         end = function.end_lineno or function.lineno
         if end - function.lineno < config.max_function_lines:
             continue
-        body = without_docstring(function.body)
-        docstring = 0 if len(body) == len(function.body) else _lines(function.body[0])
-        lines = end - function.lineno + 1 - docstring - sum(blank[function.lineno - 1 : end])
-        if lines > config.max_function_lines:
-            marks.fail(function.lineno, f"{function.name} has {lines} lines, more than {config.max_function_lines}")
+        inner = range(function.lineno, end + 1)
+        said = function.body[0] if len(without_docstring(function.body)) < len(function.body) else None
+        docstring = range(said.lineno, (said.end_lineno or said.lineno) + 1) if said is not None else range(0)
+        count = sum(number not in docstring and _is_code(lines[number - 1]) for number in inner)
+        if count > config.max_function_lines:
+            marks.fail(function.lineno, f"{function.name} has {count} lines, more than {config.max_function_lines}")
 
 
-def _lines(node: object) -> int:
-    start, end = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
-    return int(end) - int(start) + 1
+def _is_code(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 RULE = Rule(
