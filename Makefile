@@ -52,9 +52,10 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: judging a long history, and verifying the reference engine
+bench: .venv/.ready ## how fast: judging a long history, a large source tree, and verifying the reference engine
 	@$(BIN)/python -m benchmarks.judge
 	@$(BIN)/python -m benchmarks.ag_ui
+	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.verify
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds

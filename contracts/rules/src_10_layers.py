@@ -25,7 +25,9 @@ def judge(project: Project, judgement: Judgement) -> None:
             graph.setdefault(importer, {}).setdefault(target, seen)
     for cycle in cycles(graph):
         first = graph[cycle[0]][cycle[1]]
-        judgement.fail(first.facts.path, first.found.statement, f"a cycle of imports: {' -> '.join([*cycle, cycle[0]])}")
+        judgement.fail(
+            first.facts.path, first.found.statement, f"a cycle of imports: {' -> '.join([*cycle, cycle[0]])}"
+        )
 
 
 def _target(project: Project, seen: Seen) -> str | None:
@@ -46,7 +48,9 @@ def _against_layers(seen: Seen, importer: str, target: str, ranks: dict[str, int
     if ranks[here] < ranks[there]:
         judgement.fail(seen.facts.path, seen.found.statement, f"{importer} imports {target}: {here} is below {there}")
     elif ranks[here] == ranks[there]:
-        judgement.fail(seen.facts.path, seen.found.statement, f"{importer} imports {target}: {here} stands beside {there}")
+        judgement.fail(
+            seen.facts.path, seen.found.statement, f"{importer} imports {target}: {here} stands beside {there}"
+        )
 
 
 def _layer(module: str, ranks: dict[str, int]) -> str | None:
