@@ -8,8 +8,9 @@ from conformance import catalogue
 from reference_impl.app import Parts
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.faulty import all_faults, named
-from reference_impl.faulty.fault import Fault, UnknownFault, fault, part_of
+from reference_impl.faulty.fault import Fault, UnknownFault, fault
 from reference_impl.journal import Journal
+from reference_impl.variants import part_of
 from tests.reference_impl.engine_harness import process, spawn
 
 FAULTS = all_faults()
