@@ -49,10 +49,11 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: judging a long history, and verifying the reference engine
+bench: .venv/.ready ## how fast: judging a long history, verifying the reference engine, and the engine itself
 	@$(BIN)/python -m benchmarks.judge
 	@$(BIN)/python -m benchmarks.ag_ui
 	@$(BIN)/python -m benchmarks.verify
+	@$(BIN)/python -m benchmarks.engine
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore

@@ -53,11 +53,16 @@ def new_id() -> str:
     return str(uuid4())
 
 
+ATOMS = frozenset({type(None), bool, int, float, str, bytes})
+
+
 def require_immutable(value: object, name: str) -> None:
     """Raise SharedState unless nobody can change `value`: what two runs can change, one leaks to the other (ISO-01)."""
     kind: Any = type(value)
+    if kind in ATOMS:
+        return
     match value:
-        case None | bool() | int() | float() | str() | bytes() | Enum():
+        case Enum():
             return
         case tuple() | frozenset():
             parts = list(value)
