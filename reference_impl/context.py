@@ -2,8 +2,8 @@
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from secrets import token_hex
 from typing import Any, NewType
-from uuid import uuid4
 
 import msgspec
 
@@ -50,7 +50,9 @@ def require_id(value: object, name: str) -> str:
 
 def new_id() -> str:
     """A fresh id that cannot be guessed: a version 4 UUID with 122 random bits (IDN-05)."""
-    return str(uuid4())
+    digits = token_hex(16)
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 ATOMS = frozenset({type(None), bool, int, float, str, bytes})
