@@ -24,8 +24,8 @@ types: .venv/.ready ## mypy, strict
 imports: .venv/.ready ## our own layers, as import-linter contracts
 	@$(BIN)/lint-imports
 
-unit: .venv/.ready ## all tests
-	@$(BIN)/python -m pytest
+unit: .venv/.ready ## all tests, two files at a time
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 RUNS := 20
 SEED := 1
