@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -19,9 +20,9 @@ from starlette.applications import Starlette
 from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
-from reference_impl.journal import lock_journal
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
+from reference_impl.sqlite_journal import lock_journal
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 
 if TYPE_CHECKING:
@@ -135,6 +136,10 @@ async def _serve(server: EngineServer, bound: socket.socket) -> None:
     await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     if not serving.done():
+        # What is there now stays: the collector need not look at it again, nor look for more so often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"reference engine ready at ws://{shown}:{port}/ws\n")
