@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from reference_impl.remote_model import RemoteModel
 from reference_impl.remote_tools import RemoteToolbox
 from reference_impl.replay import Replayer
 from reference_impl.routes import HealthRoutes, RunRoutes
+from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
 from reference_impl.tools import Toolbox, ToolDispatcher, Tools
@@ -66,6 +67,7 @@ class Assembly:
     def __init__(self, settings: Settings, parts: Parts, journal: Journal) -> None:
         self.settings = settings
         self.parts = parts
+        self.doomed = False
         self.journal = journal
         self.authenticator = parts.authenticator(settings.secret)
         self.registry = parts.registry(journal, max_open_per_user=settings.max_open_per_user)
@@ -104,6 +106,10 @@ class Assembly:
     ) -> UserEventEmitter:
         """The emitter of one run."""
         return self.parts.emitter(context, self.journal, seq=seq, last_timestamp=last_timestamp)
+
+    def create_recovery_emitter(self, run: StoredRun, seq: int, last_timestamp: float) -> UserEventEmitter:
+        """The emitter that ends a run of which there are `seq` events."""
+        return self.create_emitter(run.context, seq=seq, last_timestamp=last_timestamp)
 
     def create_run(self, record: RunRecord) -> AgentRun:
         """The parts that one run has to itself."""
@@ -174,12 +180,18 @@ async def assemble(settings: Settings, parts: Parts) -> AsyncIterator[Assembly]:
         stack.push_async_callback(journal.close)
         assembly = Assembly(settings, parts, journal)
         stack.push_async_callback(assembly.outside.aclose)
-        await finish_interrupted_runs(
-            journal,
-            lambda run, seq, last: assembly.create_emitter(run.context, seq=seq, last_timestamp=last),
-        )
+        await finish_interrupted_runs(journal, assembly.create_recovery_emitter)
         stack.push_async_callback(assembly.drain)
         yield assembly
+
+
+def assembled(settings: Settings, parts: Parts) -> AbstractAsyncContextManager[Assembly]:
+    """A running engine: alone, or one of several, which needs the extra `redis`."""
+    if settings.bus is None:
+        return assemble(settings, parts)
+    from reference_impl.fleet.assembly import assemble_fleet
+
+    return assemble_fleet(settings, parts)
 
 
 def create_app(settings: Settings, *, parts: Parts | None = None) -> Starlette:
@@ -187,7 +199,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with assemble(settings, parts or Parts()) as assembly:
+        async with assembled(settings, parts or Parts()) as assembly:
             app.state.assembly = assembly
             app.router.routes[:] = assembly.routes()
             yield

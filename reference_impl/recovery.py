@@ -1,6 +1,6 @@
 """After a crash: every run that was accepted and has no end gets one (LIF-06)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reference_impl.agent import error_ending
 from reference_impl.emitter import UserEventEmitter
@@ -21,12 +21,17 @@ async def finish_interrupted_runs(journal: Journal, create_emitter: EmitterFacto
     the time of that in seconds since the epoch.
     """
     runs = await journal.open_runs()
+    await finish_runs(journal, runs, create_emitter)
+    return len(runs)
+
+
+async def finish_runs(journal: Journal, runs: Sequence[StoredRun], create_emitter: EmitterFactory) -> None:
+    """End each of these runs, which nobody else is at work on."""
     for run in runs:
         events = await read_all(journal, run)
         last_timestamp = parse_timestamp(events[-1].timestamp) if events else 0.0
         finish_run(run, events, create_emitter(run, len(events), last_timestamp))
     await journal.flush()
-    return len(runs)
 
 
 def finish_run(run: StoredRun, events: list[Envelope], emitter: UserEventEmitter) -> None:
