@@ -64,16 +64,32 @@ class RoundRobin:
         self._pipes.add(task)
         task.add_done_callback(self._pipes.discard)
         turn = next(self._turn)
-        for number in range(len(self.ports)):
-            try:
-                back_reader, back_writer = await asyncio.open_connection(
-                    "127.0.0.1", self.ports[(turn + number) % len(self.ports)]
-                )
-            except OSError:
-                continue
+        try:
+            for number in range(len(self.ports)):
+                port = self.ports[(turn + number) % len(self.ports)]
+                with contextlib.suppress(OSError):
+                    await self._join(reader, writer, *await asyncio.open_connection("127.0.0.1", port))
+                    return
+        finally:
+            await _abort(writer)
+
+    async def _join(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        back_reader: asyncio.StreamReader,
+        back_writer: asyncio.StreamWriter,
+    ) -> None:
+        try:
             await asyncio.gather(_pipe(reader, back_writer), _pipe(back_reader, writer))
-            return
-        writer.transport.abort()
+        finally:
+            await _abort(back_writer)
+
+
+async def _abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,8 +101,3 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
     except OSError:
         writer.transport.abort()
-    except asyncio.CancelledError:
-        writer.transport.abort()
-        raise
-
-
