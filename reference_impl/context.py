@@ -1,12 +1,13 @@
 """Who a request is for: ids that are real, bound together once and never changed (IDN-01 to IDN-03)."""
 
-import secrets
-from typing import NewType
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, NewType
 from uuid import uuid4
 
 import msgspec
 
-from reference_impl.errors import InvalidIdentity
+from reference_impl.errors import InvalidIdentity, SharedState
 
 UserId = NewType("UserId", str)
 RunId = NewType("RunId", str)
@@ -52,15 +53,32 @@ def new_id() -> str:
     return str(uuid4())
 
 
-def new_traceparent() -> str:
-    """A fresh W3C trace context, one per run."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+def require_immutable(value: object, name: str) -> None:
+    """Raise SharedState unless nobody can change `value`: what two runs can change, one leaks to the other (ISO-01)."""
+    kind: Any = type(value)
+    match value:
+        case None | bool() | int() | float() | str() | bytes() | Enum():
+            return
+        case tuple() | frozenset():
+            parts = list(value)
+        case msgspec.Struct() if kind.__struct_config__.frozen:
+            parts = [getattr(value, field) for field in kind.__struct_fields__]
+        case _ if is_dataclass(value) and vars(kind)["__dataclass_params__"].frozen:
+            parts = [getattr(value, field.name) for field in fields(value)]
+        case _:
+            raise SharedState(
+                f"{name} holds a {kind.__name__}, which whoever else has it can change under this run: give values that"
+                " cannot change (text, numbers, tuples, frozen structs), such as the JSON text of it."
+            )
+    for part in parts:
+        require_immutable(part, name)
 
 
 class UserExecutionContext(msgspec.Struct, frozen=True, kw_only=True):
     """The identity of one run: made once when the run is accepted, then passed along, never changed.
 
-    Raises InvalidIdentity if an id is None, empty or a placeholder.
+    `traceparent` is its W3C trace context; `details` is what the client sent along, such as JSON text. Raises
+    InvalidIdentity if an id is None, empty or a placeholder, and SharedState if `details` can be changed.
     """
 
     user_id: UserId
@@ -69,7 +87,9 @@ class UserExecutionContext(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     agent_name: str
     traceparent: str
+    details: object = None
 
     def __post_init__(self) -> None:
         for name in ("user_id", "thread_id", "run_id", "request_id", "agent_name"):
             require_id(getattr(self, name), name)
+        require_immutable(self.details, "details")

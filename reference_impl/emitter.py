@@ -29,6 +29,7 @@ class UserEventEmitter:
         self._seq = seq
         self._last_timestamp = last_timestamp
         self._clock = clock
+        self._closed = False
 
     def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """Put one event on record. It never waits, so that it also works while the run is being cancelled.
@@ -36,8 +37,13 @@ class UserEventEmitter:
         Readers get the event once it is journaled; `flush` waits for that. Raises JournalFailed.
         """
         event = self.encode(type, payload)
-        self._journal.append(event)
+        if not self._closed:
+            self._journal.append(event)
         return event
+
+    def close(self) -> None:
+        """Tell nothing more: the run was ended for whoever goes on emitting."""
+        self._closed = True
 
     async def flush(self) -> None:
         """Wait until all that was emitted is journaled and handed to the readers. Raises JournalFailed."""

@@ -123,25 +123,6 @@ class ScriptedModel:
                     raise ModelFailed(f"Step {number} of the script is not one that the model knows: {brief(step)}")
 
 
-class LLMManager:
-    """Gives runs access to the model and counts the calls that are open (LIF-04)."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.open_calls = 0
-
-    async def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
-        """The model's moves. Close the iterator when they are not wanted any more. Raises ModelFailed."""
-        self.open_calls += 1
-        moves = self._model.respond(prompt)
-        try:
-            async for move in moves:
-                yield move
-        finally:
-            self.open_calls -= 1
-            await moves.aclose()
-
-
 def read_script(message: str) -> list[Any] | None:
     """The steps of the script in `message`, None if it has none. Raises ModelFailed if it is malformed."""
     marker = SCRIPT_MARKER.search(message)

@@ -106,7 +106,7 @@ class Replayer:
                 return
             try:
                 async with asyncio.timeout(idle_s):
-                    await record.wait_beyond(seq)
+                    await self._registry.delivery.wait_beyond(run.context.run_id, seq)
             except TimeoutError:
                 yield None
 

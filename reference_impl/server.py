@@ -19,9 +19,9 @@ from starlette.applications import Starlette
 from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
-from reference_impl.journal import lock_journal
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
+from reference_impl.sqlite_journal import lock_journal
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 
 if TYPE_CHECKING:

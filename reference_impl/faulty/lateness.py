@@ -12,10 +12,10 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
-from reference_impl.journal import Journal
 from reference_impl.messages import RunRequest
 from reference_impl.registry import Acceptance
 from reference_impl.session import ClientSession
+from reference_impl.sqlite_journal import SqliteJournal
 
 LATE_S = 0.75
 
@@ -26,7 +26,7 @@ LATE_S = 0.75
     stands_for="A buffer between the agent and its user that is flushed by a timer once it is used at all.",
     breaks=("DLV-02",),
 )
-class BatchedAnswers(Journal):
+class BatchedAnswers(SqliteJournal):
     """Waits for the bus to fill."""
 
     _AT_ONCE = 12

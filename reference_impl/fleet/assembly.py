@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from redis import RedisError
 from starlette.websockets import WebSocket
 
+from reference_impl.agent import BaseAgent
 from reference_impl.app import Assembly, Parts
 from reference_impl.auth import Identity
 from reference_impl.context import UserId, new_id
@@ -25,7 +26,7 @@ from reference_impl.fleet.readers import FleetReplayer, FleetSession
 from reference_impl.fleet.redis_bus import RedisBus
 from reference_impl.fleet.registry import FleetRegistry
 from reference_impl.fleet.watches import Watches
-from reference_impl.recovery import finish_runs
+from reference_impl.recovery import finish_run
 from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
@@ -36,15 +37,22 @@ FLUSH_S = 2.0
 class FleetAssembly(Assembly):
     """The parts of one engine of a fleet."""
 
-    def __init__(self, settings: Settings, parts: Parts, journal: SharedJournal, bus: RedisBus) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        journal: SharedJournal,
+        agents: Mapping[str, type[BaseAgent]],
+        bus: RedisBus,
+    ) -> None:
         parts = replace(parts, engine=FleetEngine, registry=FleetRegistry, replayer=FleetReplayer, session=FleetSession)
-        super().__init__(settings, parts, journal)
+        super().__init__(settings, parts, journal, agents)
         assert isinstance(self.engine, FleetEngine)
         assert isinstance(self.registry, FleetRegistry)
         assert isinstance(self.replayer, FleetReplayer)
         self.bus = bus
         self.courier = Courier(bus, on_told=self.take, on_question=self.engine.serve)
-        self.watches = Watches(bus, journal, self.registry, deliver=super().deliver)
+        self.watches = Watches(bus, journal, self.registry, deliver=self.bridge.deliver)
         self.members = Members(
             bus,
             journal,
@@ -56,7 +64,7 @@ class FleetAssembly(Assembly):
         )
         self.engine.join(Companions(bus, journal, self.courier, self.members, self.watches))
         self.replayer.watches = self.watches
-        self.shared_journal = journal
+        journal.subscribe(self.publish)
         self._tasks: list[asyncio.Task[None]] = []
 
     def create_session(self, websocket: WebSocket, identity: Identity) -> ClientSession:
@@ -66,9 +74,8 @@ class FleetAssembly(Assembly):
         session.watches = self.watches
         return session
 
-    def deliver(self, events: Sequence[Event]) -> None:
-        """Bring journaled events to their readers here, then to the other engines where their user is."""
-        super().deliver(events)
+    def publish(self, events: Sequence[Event]) -> None:
+        """Tell the other engines where their user is of journaled events."""
         by_user: dict[UserId, list[Event]] = {}
         for event in events:
             by_user.setdefault(event.user_id, []).append(event)
@@ -83,7 +90,9 @@ class FleetAssembly(Assembly):
         """End runs whose engine is gone; first their readers here get what it did not live to tell (LIF-06)."""
         if runs:
             await self.watches.catch_up()
-            await finish_runs(self.journal, runs, self.create_recovery_emitter)
+            for run in runs:
+                await finish_run(self.journal, run, self.bridge)
+            await self.journal.flush()
 
     async def note_gone(self, engines: set[EngineId]) -> None:
         """Expect nothing more of these engines, and look for what they did not live to tell."""
@@ -125,7 +134,9 @@ class FleetAssembly(Assembly):
 
 
 @asynccontextmanager
-async def assemble_fleet(settings: Settings, parts: Parts) -> AsyncIterator[Assembly]:
+async def assemble_fleet(
+    settings: Settings, parts: Parts, agents: Mapping[str, type[BaseAgent]]
+) -> AsyncIterator[Assembly]:
     """A running engine of a fleet: joined, everything wired; drained, gone from it and closed on the way out."""
     assert settings.bus is not None
     assert settings.journal is not None
@@ -135,11 +146,13 @@ async def assemble_fleet(settings: Settings, parts: Parts) -> AsyncIterator[Asse
         await journal.open()
         stack.push_async_callback(journal.close)
         bus = RedisBus(settings.bus, engine_id, lease_s=settings.lease_s)
-        assembly = FleetAssembly(settings, parts, journal, bus)
+        assembly = FleetAssembly(settings, parts, journal, agents, bus)
         stack.push_async_callback(assembly.outside.aclose)
         await assembly.join()
         stack.push_async_callback(assembly.leave)
         stack.push_async_callback(assembly.drain)
+        cleaning = asyncio.create_task(assembly.clean_up())
+        stack.callback(cleaning.cancel)
         yield assembly
 
 

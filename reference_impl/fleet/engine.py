@@ -29,6 +29,15 @@ from reference_impl.registry import Acceptance
 Announce = Callable[[Acceptance], None]
 
 
+class AcceptedElsewhere(Acceptance):
+    """A run that is new, and speaks at another engine."""
+
+    @property
+    def duplicate(self) -> bool:
+        """It was not accepted before."""
+        return False
+
+
 class FleetEngine(ExecutionEngine):
     """All open runs of a user are at one engine, the user's home, which keeps order and limits as if it were alone.
 
@@ -73,7 +82,7 @@ class FleetEngine(ExecutionEngine):
 
         def on_answer(answer: Answer) -> None:
             if isinstance(answer, Accepted):
-                announce(Acceptance(answer.context, answer.duplicate, None))
+                announce(acceptance_of(answer))
 
         me = self._companions.bus.engine_id
         answer = await self._companions.courier.ask(
@@ -81,7 +90,7 @@ class FleetEngine(ExecutionEngine):
         )
         match answer:
             case Accepted():
-                return Acceptance(answer.context, answer.duplicate, None)
+                return acceptance_of(answer)
             case Refused():
                 raise answer.refusal
             case Leaving():
@@ -157,3 +166,8 @@ class FleetEngine(ExecutionEngine):
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def acceptance_of(answer: Accepted) -> Acceptance:
+    """What another engine's answer says."""
+    return (Acceptance if answer.duplicate else AcceptedElsewhere)(answer.context, None)

@@ -7,8 +7,8 @@ from pathlib import Path
 from reference_impl.context import UserId
 from reference_impl.errors import EngineError
 from reference_impl.fleet.messages import EngineId
-from reference_impl.journal import RUN_COLUMNS, Journal
 from reference_impl.run import NewRun, StoredRun
+from reference_impl.sqlite_journal import RUN_COLUMNS, SqliteJournal
 
 OWNERS = """
 CREATE TABLE IF NOT EXISTS engines (engine_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL);
@@ -24,7 +24,7 @@ class GivenUp(EngineError):
     """The others took this engine for dead and have ended its runs: it may write nothing more."""
 
 
-class SharedJournal(Journal):
+class SharedJournal(SqliteJournal):
     """A SQLite journal that several engines of one host write.
 
     Each commit first makes sure that the others have not given this engine up; so a run has one voice, also where its

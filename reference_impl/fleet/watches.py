@@ -12,8 +12,7 @@ from reference_impl.events import Event, decode_event
 from reference_impl.fleet.journal import SharedJournal
 from reference_impl.fleet.messages import Told
 from reference_impl.fleet.redis_bus import RedisBus
-from reference_impl.fleet.registry import FleetRegistry
-from reference_impl.registry import RunRecord
+from reference_impl.fleet.registry import FleetRegistry, RunElsewhere
 
 PAGE = 256
 
@@ -95,8 +94,8 @@ class Watches:
     async def catch_up(self) -> None:
         """Deliver what is in the journal of all runs elsewhere and has not come: their engines may have crashed."""
         async with self._order:
-            for record in self._registry.elsewhere:
-                await self._fill(record, before=None)
+            for run in self._registry.elsewhere:
+                await self._fill(run, before=None)
 
     def _forget(self, user_id: UserId) -> None:
         del self._watches[user_id]
@@ -118,27 +117,32 @@ class Watches:
             watch.loaded = True
 
     async def _take(self, event: Event) -> None:
-        record = self._registry.elsewhere.get(event.user_id, event.run_id)
-        if record is None and event.seq == 1 and not self._registry.own(event.run_id):
-            record = self._registry.elsewhere.adopt(context_of(event), seq=0)
-        if record is None:
+        run = self._registry.elsewhere.get(event.user_id, event.run_id)
+        if run is None and event.seq == 1 and not self._registry.own(event.run_id):
+            run = self._registry.elsewhere.adopt(context_of(event), seq=0)
+        if run is None:
             # Late: everybody here has its end, or came after it.
             if event.type.terminal:
                 self._registry.elsewhere.note_ended(event.run_id)
             return
-        if event.seq > record.delivered_seq + 1:
-            await self._fill(record, before=event.seq)
-        if event.seq == record.delivered_seq + 1:
-            self._deliver([event])
+        if event.seq > run.told_seq + 1:
+            await self._fill(run, before=event.seq)
+        if event.seq == run.told_seq + 1:
+            self._tell(run, event)
 
-    async def _fill(self, record: RunRecord, *, before: int | None) -> None:
-        run = await self._journal.find_run(record.context.user_id, record.context.run_id)
-        while run is not None:
-            page = await self._journal.events(run, after_seq=record.delivered_seq, limit=PAGE)
+    async def _fill(self, run: RunElsewhere, *, before: int | None) -> None:
+        stored = await self._journal.find_run(run.context.user_id, run.context.run_id)
+        while stored is not None:
+            page = await self._journal.events(stored, after_seq=run.told_seq, limit=PAGE)
             wanted = [event for event in page if before is None or event.seq < before]
-            self._deliver(wanted)
+            for event in wanted:
+                self._tell(run, event)
             if len(wanted) < PAGE:
                 return
+
+    def _tell(self, run: RunElsewhere, event: Event) -> None:
+        run.told_seq = event.seq
+        self._deliver([event])
 
 
 def context_of(event: Event) -> UserExecutionContext:

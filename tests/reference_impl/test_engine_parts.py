@@ -8,14 +8,15 @@ import pytest
 
 from reference_impl.app import Parts
 from reference_impl.connection import Connection, Transport
-from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id, new_traceparent
+from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import CloseCode, InvalidIdentity
 from reference_impl.events import Event, EventType, decode_event, format_timestamp, parse_timestamp
-from reference_impl.journal import Journal
 from reference_impl.model import pieces_of
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.settings import Settings
+from reference_impl.sqlite_journal import SqliteJournal
+from reference_impl.trace import child_of
 from tests.reference_impl.engine_harness import SECRET, check_story, engine, script, tool
 
 
@@ -26,7 +27,7 @@ def context(**ids: object) -> UserExecutionContext:
         "run_id": RunId(new_id()),
         "request_id": new_id(),
         "agent_name": "agent",
-        "traceparent": new_traceparent(),
+        "traceparent": child_of(),
     }
     return UserExecutionContext(**{**fresh, **ids})  # type: ignore[arg-type]
 
@@ -72,9 +73,9 @@ def test_timestamps_survive_a_round_trip() -> None:
     assert parse_timestamp("2023-11-14T22:13:20.123456Z") == 1_700_000_000.123456
 
 
-async def opened(path: Path) -> tuple[Journal, list[Event]]:
+async def opened(path: Path) -> tuple[SqliteJournal, list[Event]]:
     delivered: list[Event] = []
-    journal = Journal(path)
+    journal = SqliteJournal(path)
     journal.subscribe(delivered.extend)
     await journal.open()
     return journal, delivered
@@ -113,7 +114,7 @@ async def test_time_that_goes_back_does_not_show_in_a_run(tmp_path: Path) -> Non
     await journal.close()
 
 
-class FullDiskJournal(Journal):
+class FullDiskJournal(SqliteJournal):
     """Fails to write once `full` is set."""
 
     full = False
