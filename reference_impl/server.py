@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
+from reference_impl.operations.logs import log_as_json
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
 from reference_impl.sqlite_journal import lock_journal
@@ -193,6 +194,7 @@ def parser() -> argparse.ArgumentParser:
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
     add("--model", choices=["scripted", "openai"], default="scripted", help="openai: the one at $OPENAI_BASE_URL")
     add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
+    add("--log", choices=["text", "json"], default="text", help="json: an object a line on stderr, from `info` on")
     add("--fault", metavar="NAME", help="run a faulty variant of the engine")
     add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
     add("--odd", metavar="NAME", help="run a variant of the engine that keeps every promise in an odd way")
@@ -260,6 +262,8 @@ def endpoints(*, model: str, tools: str) -> Endpoints:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and the secret's variable, then serve. Returns the exit code."""
     options = parser().parse_args(argv)
+    if options.log == "json":
+        log_as_json()
     if options.list_faults:
         return list_faults()
     if options.list_odd:

@@ -1,4 +1,4 @@
-"""Programs of the operating system that some tests need: found, or installed where that may be, else the test says so."""
+"""Programs of the system that some tests need: found, or installed where that may be; else the test says so."""
 
 import os
 import shutil

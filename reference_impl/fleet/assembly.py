@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+import msgspec
 from redis import RedisError
 from starlette.websockets import WebSocket
 
@@ -26,6 +27,7 @@ from reference_impl.fleet.readers import FleetReplayer, FleetSession
 from reference_impl.fleet.redis_bus import RedisBus
 from reference_impl.fleet.registry import FleetRegistry
 from reference_impl.fleet.watches import Watches
+from reference_impl.operations.observer import Totals
 from reference_impl.recovery import finish_run
 from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
@@ -52,7 +54,7 @@ class FleetAssembly(Assembly):
         assert isinstance(self.replayer, FleetReplayer)
         self.bus = bus
         self.courier = Courier(bus, on_told=self.take, on_question=self.engine.serve)
-        self.watches = Watches(bus, journal, self.registry, deliver=self.bridge.deliver)
+        self.watches = Watches(bus, journal, self.registry, deliver=self.deliver_told)
         self.members = Members(
             bus,
             journal,
@@ -81,6 +83,19 @@ class FleetAssembly(Assembly):
             by_user.setdefault(event.user_id, []).append(event)
         for user_id, of_user in by_user.items():
             self.courier.tell(user_id, of_user)
+
+    def deliver_told(self, events: Sequence[Event]) -> None:
+        """Bring events of another engine to their readers here."""
+        self.bridge.deliver(events)
+        self.operations.observer.note(events)
+
+    def healthy(self) -> bool:
+        """Whether runs are accepted."""
+        return super().healthy() and self.courier.reachable and not self.doomed
+
+    def totals(self) -> Totals:
+        """The state of the engine in numbers."""
+        return msgspec.structs.replace(super().totals(), engines=len(self.members))
 
     async def take(self, told: Told) -> None:
         """Deliver here what another engine tells."""
@@ -147,6 +162,7 @@ async def assemble_fleet(
         stack.push_async_callback(journal.close)
         bus = RedisBus(settings.bus, engine_id, lease_s=settings.lease_s)
         assembly = FleetAssembly(settings, parts, journal, agents, bus)
+        stack.callback(assembly.operations.close)
         stack.push_async_callback(assembly.outside.aclose)
         await assembly.join()
         stack.push_async_callback(assembly.leave)

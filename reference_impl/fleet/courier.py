@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count
 
 from redis import RedisError
@@ -25,7 +25,7 @@ from reference_impl.fleet.redis_bus import Letter, RedisBus
 
 log = logging.getLogger(__name__)
 
-MAX_LETTERS = 256
+MAX_MESSAGES = 256
 RETRY_S = 0.2
 OnAnswer = Callable[[Answer], None]
 
@@ -58,7 +58,7 @@ class Courier:
         self._bus = bus
         self._on_told = on_told
         self._on_question = on_question
-        self._outgoing: list[Letter] = []
+        self._outgoing: list[tuple[EngineId | None, Message]] = []
         self._posted = asyncio.Event()
         self._sent = asyncio.Event()
         self._sent.set()
@@ -68,11 +68,11 @@ class Courier:
 
     def tell(self, user_id: UserId, events: list[Event]) -> None:
         """Tell the other engines where this user is connected of events that are in the journal."""
-        self._post(Letter(encode(Told(user_id, events)), watchers_of=user_id))
+        self._post(None, Told(user_id, events))
 
     def send(self, engine: EngineId, message: Message) -> None:
         """Send a message to one engine."""
-        self._post(Letter(encode(message), engine=engine))
+        self._post(engine, message)
 
     async def ask(self, engine: EngineId, question: Callable[[int], Question], on_answer: OnAnswer) -> Answer:
         """The answer of another engine; `Moved` where it is gone before it has answered.
@@ -102,18 +102,33 @@ class Courier:
         """Send what is posted, for ever; what Redis does not take is kept until it does."""
         while True:
             await self._posted.wait()
-            letters = self._outgoing[:MAX_LETTERS]
+            posted = self._outgoing[:MAX_MESSAGES]
             try:
-                arrived = await self._bus.send(letters)
+                letters = await self._letters(posted)
+                arrived = await self._bus.send(letters) if letters else []
             except RedisError as error:
                 await self._wait(error)
                 continue
             self.reachable = True
-            del self._outgoing[: len(letters)]
+            del self._outgoing[: len(posted)]
             if not self._outgoing:
                 self._posted.clear()
                 self._sent.set()
-            self.give_up(letter.engine for letter, ok in zip(letters, arrived, strict=True) if letter.engine and not ok)
+            self.give_up(letter.engine for letter, there in zip(letters, arrived, strict=True) if not there)
+
+    async def _letters(self, posted: Sequence[tuple[EngineId | None, Message]]) -> list[Letter]:
+        """What is to be sent to whom. Who begins to watch later finds in the journal what these events tell."""
+        users = {message.user_id for engine, message in posted if engine is None and isinstance(message, Told)}
+        watchers = await self._bus.watchers(users) if users else {}
+        letters: list[Letter] = []
+        for engine, message in posted:
+            engines = [engine] if engine is not None else []
+            if engine is None and isinstance(message, Told):
+                engines = watchers[message.user_id]
+            if engines:
+                data = encode(message)
+                letters += [Letter(each, data) for each in engines]
+        return letters
 
     async def receive_all(self) -> None:
         """Hand over what comes in, for ever."""
@@ -137,8 +152,8 @@ class Courier:
                 if asked := self._asked.get(message.ask):
                     asked.settle(message)
 
-    def _post(self, letter: Letter) -> None:
-        self._outgoing.append(letter)
+    def _post(self, engine: EngineId | None, message: Message) -> None:
+        self._outgoing.append((engine, message))
         self._sent.clear()
         self._posted.set()
 

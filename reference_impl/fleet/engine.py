@@ -69,7 +69,8 @@ class FleetEngine(ExecutionEngine):
         bus = self._companions.bus
         self._starts[user_id] += 1
         try:
-            home = await bus.claim(user_id)
+            # Where runs of the user are open, the user is this engine's already.
+            home = bus.engine_id if user_id in self._users else await bus.claim(user_id)
             return home, await super()._start(user_id, request, announce) if home == bus.engine_id else None
         finally:
             self._starts[user_id] -= 1

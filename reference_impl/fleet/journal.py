@@ -1,5 +1,6 @@
 """The journal of a fleet: the same tables, who owns which run, and nothing from an engine that was given up."""
 
+import fcntl
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from reference_impl.context import UserId
 from reference_impl.errors import EngineError
 from reference_impl.fleet.messages import EngineId
+from reference_impl.group_commit import Batch
 from reference_impl.run import NewRun, StoredRun
 from reference_impl.sqlite_journal import RUN_COLUMNS, SqliteJournal
 
@@ -35,6 +37,16 @@ class SharedJournal(SqliteJournal):
         super().__init__(path, durable=durable)
         self.engine_id = engine_id
         self._member = False
+
+    async def open(self) -> None:
+        """Open or create the file and start the writer. Raises sqlite3.Error if the file cannot be used."""
+        await super().open()
+        self._turns = self._path.with_name(self._path.name + ".turns").open("wb")
+
+    async def close(self) -> None:
+        """Commit what is pending, stop the writer, close the file."""
+        await super().close()
+        self._turns.close()
 
     async def join(self, name: str) -> list[StoredRun]:
         """Become one of the engines; an earlier one of this `name` is given up. Returns the runs that nobody owns."""
@@ -94,6 +106,14 @@ class SharedJournal(SqliteJournal):
             connection.execute("INSERT INTO owners VALUES (?, ?)", (run.number, self.engine_id))
             self._numbers[run.context.run_id] = run.number
         return runs
+
+    def _commit(self, batch: Batch) -> None:
+        # SQLite waits for its turn by sleeping, longer each time; the kernel wakes who waits.
+        fcntl.flock(self._turns, fcntl.LOCK_EX)
+        try:
+            super()._commit(batch)
+        finally:
+            fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         super()._begin(connection)

@@ -46,6 +46,10 @@ class Members:
         self._calm_from = 0.0
         self._changed = asyncio.Event()
 
+    def __len__(self) -> int:
+        """How many engines there are, this one included."""
+        return 1 + len(self._others)
+
     async def join(self) -> None:
         """Become one of the fleet, and end what runs nobody owns. Raises RedisError and JournalFailed."""
         await self._bus.open()
@@ -80,6 +84,7 @@ class Members:
         renewed = await self._bus.beat()
         engines = await self._journal.engines()
         if self._bus.engine_id not in engines:
+            log.critical("The other engines took this one for dead and have ended its runs; it ends, too.")
             return False
         if not renewed:
             log.warning("this engine's lease had run out, or Redis has lost it; it is renewed")

@@ -4,9 +4,8 @@ An engine is alive as long as its inbox is: the inbox expires unless its engine 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -34,17 +33,6 @@ for _, engine in ipairs(redis.call('HKEYS', KEYS[1])) do
 end
 return total
 """
-# KEYS: watchers of the user. ARGV: this engine, prefix of inboxes, bound of inboxes, message.
-TELL = """
-for _, engine in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if engine ~= ARGV[1] then
-    local key = ARGV[2] .. engine
-    if not redis.call('XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[3], '*', 'm', ARGV[4]) then
-      redis.call('HDEL', KEYS[1], engine)
-    end
-  end
-end
-"""
 # KEYS: home of the user. ARGV: this engine, prefix of inboxes, seconds. Returns whose the user is.
 CLAIM = """
 local home = redis.call('GET', KEYS[1])
@@ -58,12 +46,11 @@ return ARGV[1]
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
-class Letter(msgspec.Struct, frozen=True):
-    """An encoded message: to an engine, or to all other engines that watch a user."""
+class Letter(NamedTuple):
+    """An encoded message and who gets it."""
 
+    engine: EngineId
     data: bytes
-    engine: EngineId | None = None
-    watchers_of: UserId | None = None
 
 
 class RedisBus:
@@ -84,7 +71,6 @@ class RedisBus:
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.01), 3)
         self._redis: Redis = Redis.from_url(url, single_connection_client=True, retry=retry)
         self._reader: Redis = Redis.from_url(url, retry=retry)
-        self._tell = self._redis.register_script(TELL)
 
     async def open(self) -> None:
         """Make the inbox, which says that this engine is alive; what it held before, if anything, is gone."""
@@ -145,19 +131,25 @@ class RedisBus:
         """End `watch`."""
         await self._redis.hdel(self._watchers + user_id, self.engine_id)
 
+    async def watchers(self, users: Iterable[UserId]) -> dict[UserId, list[EngineId]]:
+        """The other engines that watch each of these users."""
+        asked = list(users)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for user_id in asked:
+                pipe.hkeys(self._watchers + user_id)
+            found = [[EngineId(key.decode()) for key in keys] for keys in await pipe.execute()]
+        return {
+            user_id: [engine for engine in engines if engine != self.engine_id]
+            for user_id, engines in zip(asked, found, strict=True)
+        }
+
     async def send(self, letters: Sequence[Letter]) -> list[bool]:
-        """Send letters in order; says of each whether it arrived, which it always does where nobody may watch."""
+        """Send letters in order; says of each whether there was an inbox for it."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for letter in letters:
-                if letter.engine is not None:
-                    inbox = self._inboxes + letter.engine
-                    pipe.xadd(inbox, {"m": letter.data}, maxlen=INBOX_MESSAGES, nomkstream=True)
-                else:
-                    keys = [f"{self._watchers}{letter.watchers_of}"]
-                    args: list[str | int | bytes] = [self.engine_id, self._inboxes, INBOX_MESSAGES, letter.data]
-                    await self._tell(keys=keys, args=args, client=pipe)
-            results: list[Any] = await pipe.execute()
-        return [letter.engine is None or bool(result) for letter, result in zip(letters, results, strict=True)]
+                inbox = self._inboxes + letter.engine
+                pipe.xadd(inbox, {"m": letter.data}, maxlen=INBOX_MESSAGES, nomkstream=True)
+            return [bool(result) for result in await pipe.execute()]
 
     async def receive(self) -> list[bytes]:
         """What has come into the inbox since the last time, after a while also nothing."""
