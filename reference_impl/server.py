@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
-from reference_impl.operations.logs import log_as_json
+from reference_impl.operations.logs import configure_logs
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
 from reference_impl.sqlite_journal import lock_journal
@@ -262,8 +262,7 @@ def endpoints(*, model: str, tools: str) -> Endpoints:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and the secret's variable, then serve. Returns the exit code."""
     options = parser().parse_args(argv)
-    if options.log == "json":
-        log_as_json()
+    configure_logs(as_json=options.log == "json")
     if options.list_faults:
         return list_faults()
     if options.list_odd:

@@ -78,8 +78,9 @@ class RecentProblems(logging.Handler):
         return list(self._seen)
 
 
-def log_as_json(level: int = logging.INFO) -> None:
-    """Have everything logged as JSON on stderr from now on. For the process, not for a library."""
+def configure_logs(*, as_json: bool) -> None:
+    """Log to stderr: JSON lines from `info` on, else the bare words of warnings and errors. For a whole process."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    if as_json:
+        handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO if as_json else logging.WARNING, handlers=[handler])

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.fleet.services import RoundRobin, redis_server
 from tests.reference_impl.engine_harness import Address, Process, check_story, process, say, script, spawn, tool
 
-LEASE = ("--lease-s", "0.6")
+LEASE = ("--lease-s", "1")
 
 
 @contextlib.asynccontextmanager
