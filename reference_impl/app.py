@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
 from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.tools import Toolbox, ToolDispatcher, Tools
+from reference_impl.uvicorn_protocol import SEND_TEXTS
 from reference_impl.websocket_manager import WebSocketManager
 
 NO_AGENTS: Mapping[str, type[BaseAgent]] = MappingProxyType({})
@@ -188,7 +189,7 @@ class Assembly:
         """The parts that one connection has to itself."""
         connection = self.parts.connection(
             identity.user_id,
-            Transport(websocket.send_text, websocket.close),
+            transport_of(websocket),
             max_frames=self.settings.outbox_frames,
             max_bytes=self.settings.outbox_bytes,
             close_grace_s=self.settings.close_grace_s,
@@ -212,6 +213,16 @@ class Assembly:
             Route("/agui", self.agui.run, methods=["POST"]),
             *self.operations.routes(),
         ]
+
+
+def transport_of(websocket: WebSocket) -> Transport:
+    """How to send on `websocket`: several frames at once where the server can do that, else one by one."""
+
+    async def send_each(texts: Sequence[str]) -> None:
+        for text in texts:
+            await websocket.send_text(text)
+
+    return Transport(websocket.scope.get("extensions", {}).get(SEND_TEXTS, send_each), websocket.close)
 
 
 @asynccontextmanager

@@ -47,18 +47,19 @@ class AgentWebSocketBridge:
 
     def deliver(self, events: Sequence[Event]) -> None:
         """Bring journaled events to their readers. The one way from the journal to anybody."""
+        tracker, hand_over = self._tracker, self._manager.deliver
         for event in events:
-            if self._tracker.retrying(event.run_id):
+            if event.run_id in tracker.retrying:
                 continue
             try:
-                self._manager.deliver(event)
+                hand_over(event)
             except Exception:
                 log.exception("event %s could not be handed over; it is tried again", event.event_id)
-                self._tracker.note_retry(event, under_way=True)
+                tracker.note_retry(event)
                 self._retries.add(task := asyncio.create_task(self._catch_up(event)))
                 task.add_done_callback(self._retries.discard)
             else:
-                self._tracker.acknowledge(event)
+                tracker.acknowledge(event)
 
     async def _catch_up(self, failed: Event) -> None:
         """Hand over `failed` and what came after it, from the journal; if that fails, too, its user has to resume."""
@@ -72,7 +73,7 @@ class AgentWebSocketBridge:
             for connection in self._manager.of_user(failed.user_id):
                 connection.close(CloseCode.INTERNAL, "internal error: reconnect and resume")
             await self._hand_over(run, failed, lambda event: None)
-        self._tracker.note_retry(failed, under_way=False)
+        self._tracker.retrying.discard(failed.run_id)
 
     async def _hand_over(self, run: StoredRun, failed: Event, deliver: Callable[[Event], None]) -> None:
         after_seq = max(failed.seq - 1, self._tracker.acknowledged_seq(failed.run_id))

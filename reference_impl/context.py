@@ -3,8 +3,8 @@
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from secrets import token_hex
 from typing import Any, NewType
-from uuid import uuid4
 
 import msgspec
 
@@ -51,14 +51,21 @@ def require_id(value: object, name: str) -> str:
 
 def new_id() -> str:
     """A fresh id that cannot be guessed: a version 4 UUID with 122 random bits (IDN-05)."""
-    return str(uuid4())
+    digits = token_hex(16)
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def require_immutable(value: object, name: str) -> None:
     """Raise SharedState unless nobody can change `value`: what two runs can change, one leaks to the other (ISO-01)."""
     kind: Any = type(value)
+    if kind in ATOMS:
+        return
     match value:
-        case None | bool() | int() | float() | str() | bytes() | Enum():
+        case Enum():
             return
         case tuple() | frozenset():
             parts = list(value)

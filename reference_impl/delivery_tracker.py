@@ -10,13 +10,12 @@ Callback = Callable[[Event], None]
 
 
 class _Progress:
-    """Of one run: the last event that was handed over, who waits for more, and whether a retry is under way."""
+    """Of one run: the last event that was handed over, and who waits for more."""
 
-    __slots__ = ("acknowledged_seq", "retrying", "waiters")
+    __slots__ = ("acknowledged_seq", "waiters")
 
     def __init__(self) -> None:
         self.acknowledged_seq = 0
-        self.retrying = False
         self.waiters: list[asyncio.Future[None]] = []
 
 
@@ -30,6 +29,8 @@ class EventDeliveryTracker:
 
     def __init__(self) -> None:
         self._runs: dict[RunId, _Progress] = {}
+        self.retrying: set[RunId] = set()
+        """Runs of which a retry is under way, which will bring what comes meanwhile, too."""
         self.on_delivered: list[Callback] = []
         self.on_retried: list[Callback] = []
         self.on_lost: list[Callback] = []
@@ -72,19 +73,12 @@ class EventDeliveryTracker:
             progress.waiters.append(waiter)
             await waiter
 
-    def retrying(self, run_id: RunId) -> bool:
-        """Whether a retry is under way, which will bring what comes meanwhile, too."""
-        progress = self._runs.get(run_id)
-        return progress is not None and progress.retrying
-
-    def note_retry(self, event: Event, *, under_way: bool) -> None:
-        """`event` could not be handed over and is tried again; or the retry has caught up."""
-        if (progress := self._runs.get(event.run_id)) is not None:
-            progress.retrying = under_way
-        if under_way:
-            self.retried += 1
-            for callback in self.on_retried:
-                callback(event)
+    def note_retry(self, event: Event) -> None:
+        """`event` could not be handed over and is tried again."""
+        self.retrying.add(event.run_id)
+        self.retried += 1
+        for callback in self.on_retried:
+            callback(event)
 
     def note_lost(self, event: Event) -> None:
         """`event` could not be handed over in time: its readers have to resume."""

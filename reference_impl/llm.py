@@ -60,20 +60,22 @@ class LLMManager:
         self.open_calls += 1
         moves = self._model.respond(prompt)
         try:
-            while (move := await self._next(moves)) is not None:
-                yield move
+            if self._silence_s is None:
+                async for move in moves:
+                    yield move
+            else:
+                while (next_move := await self._next(moves, self._silence_s)) is not None:
+                    yield next_move
         finally:
             self.open_calls -= 1
             await moves.aclose()
 
-    async def _next(self, moves: AsyncGenerator[Move, None]) -> Move | None:
-        if self._silence_s is None:
-            return await anext(moves, None)
+    async def _next(self, moves: AsyncGenerator[Move, None], silence_s: float) -> Move | None:
         try:
-            async with asyncio.timeout(self._silence_s):
+            async with asyncio.timeout(silence_s):
                 return await anext(moves, None)
         except TimeoutError:
-            raise ModelFailed(f"The model said nothing for {self._silence_s:g} s.") from None
+            raise ModelFailed(f"The model said nothing for {silence_s:g} s.") from None
 
 
 def _bound(kept: "OrderedDict[UserId, Answers] | Answers", limit: int) -> None:

@@ -129,14 +129,22 @@ def read_script(message: str) -> list[Any] | None:
     if marker is None:
         return None
     try:
-        _, end = json.JSONDecoder().raw_decode(message, marker.end())
-        # Decoded again by msgspec, which refuses what cannot be sent on: NaN, numbers too large, lone surrogates.
-        steps = msgspec.json.decode(message[marker.end() : end])
+        steps = _json_at(message, marker.end())
     except (ValueError, RecursionError):
         raise ModelFailed("The script is not a JSON array: nothing can be read after 'script:'.") from None
     if not isinstance(steps, list):
         raise ModelFailed(f"The script is {type(steps).__name__}, not a JSON array.")
     return steps
+
+
+def _json_at(text: str, start: int) -> Any:
+    try:
+        return msgspec.json.decode(text[start:])
+    except msgspec.DecodeError:
+        # Text follows. What is before it is decoded by msgspec, which refuses what cannot be sent on: NaN, numbers too
+        # large, lone surrogates.
+        _, end = json.JSONDecoder().raw_decode(text, start)
+        return msgspec.json.decode(text[start:end])
 
 
 def read_call(step: object, number: int) -> ToolCall:

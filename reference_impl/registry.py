@@ -86,9 +86,7 @@ class AgentExecutionRegistry:
         open runs (ISO-12); SharedState if `context` could be changed meanwhile; and JournalFailed.
         """
         if self._bridge is None or self._classes is None:
-            raise EngineError(
-                "There are no agents: call setup_agent_websocket_integration first."
-            )
+            raise EngineError("There are no agents: call setup_agent_websocket_integration first.")
         require_immutable(context, "context")
         execution = Execution(self._context(agent_type, user_id, context), message)
         may_insert = self.open_runs(user_id) < self._max_open_per_user

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -140,6 +141,10 @@ async def _serve(server: EngineServer, bound: socket.socket) -> None:
     await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     if not serving.done():
+        # What is there now stays: the collector need not look at it again, nor look for more so often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"reference engine ready at ws://{shown}:{port}/ws\n")

@@ -119,8 +119,9 @@ def check_args(call: ToolCall, tool: Tool) -> None:
 class ToolDispatcher:
     """Runs the tool calls of one run and emits `tool_executing` and `tool_completed` around each (EVT-05).
 
-    Both are confirmed: the tool runs when its start is on record and was handed over, the agent goes on when its end
-    is. `limit_s` bounds one call, None leaves it to the run's limit; a larger result is an error.
+    The tool runs when its start is on record and was handed over; its end is confirmed with what comes next, be that
+    another call or the end of the run. `limit_s` bounds one call, None leaves it to the run's limit; a result of more
+    than `max_result_bytes` is an error.
     """
 
     def __init__(
@@ -171,7 +172,6 @@ class ToolDispatcher:
         finally:
             call.outcome = outcome
             self.report(call, call.call_id, outcome, duration_ms=round((time.monotonic() - started) * 1000))
-        await self._emitter.flush()
 
     async def _run(self, call: ToolCall) -> Any:
         if self._limit_s is None:

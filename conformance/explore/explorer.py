@@ -138,6 +138,7 @@ class Explorer:
         self._wanted = {r.id for r in wanted if r.level is Level.MUST} - _OF_THE_WHOLE
         self._known: set[str] = set()
         self._outcomes: dict[bytes, str | None] = {}
+        self._before: Steps = ()
         self._messages: dict[str, str] = {}
         self._kinds: dict[str, type[_Violated]] = {}
         self._began = self._until = 0.0
@@ -321,10 +322,12 @@ class Explorer:
                 problem = f"cut short: {error}"
             except TargetUnreachable as error:
                 path = case.out / "target-gone.toml"
-                path.write_text(write(self._file(steps, f"the target went away: {error}")))
+                taken = steps if performer.was_there else (*self._before, *steps)
+                path.write_text(write(self._file(taken, f"the target went away: {error}")))
                 problem = self.result.gone = f"{error}; the steps taken: {path}"
                 raise
             finally:
+                self._before = steps
                 record(ops.ScenarioEnded(clock.now(), name, problem))
         judge.verdict()
         violated = self._violations(judge)

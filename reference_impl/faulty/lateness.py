@@ -1,7 +1,7 @@
 """Faults of time: what comes late, what never shows life, and who makes others wait."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -97,11 +97,11 @@ class OneReaderStallsAll(Connection):
 
     def __init__(self, *args: Any, max_frames: int, max_bytes: int, **options: Any) -> None:
         super().__init__(*args, max_frames=max_frames * 1000, max_bytes=max_bytes * 1000, **options)
-        send = self._transport.send_text
+        send = self._transport.send_texts
 
-        async def in_turn(text: str) -> None:
+        async def in_turn(texts: Sequence[str]) -> None:
             async with self._turn:
-                await send(text)
+                await send(texts)
 
         self._transport = type(self._transport)(in_turn, self._transport.close)
 

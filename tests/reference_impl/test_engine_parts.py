@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -151,16 +152,16 @@ class Sink:
         self.frames: list[str] = []
         self.closed: list[int] = []
 
-    async def send_text(self, text: str) -> None:
+    async def send_texts(self, texts: Sequence[str]) -> None:
         await self.open.wait()
-        self.frames.append(text)
+        self.frames += texts
 
     async def close(self, code: int, reason: str) -> None:
         self.closed.append(code)
 
 
 def connection(sink: Sink, *, frames: int = 4, octets: int = 1_000) -> Connection:
-    transport = Transport(sink.send_text, sink.close)
+    transport = Transport(sink.send_texts, sink.close)
     return Connection(UserId("alice"), transport, max_frames=frames, max_bytes=octets, close_grace_s=0.05)
 
 
