@@ -16,6 +16,9 @@ PROTOCOL = "five-events/1"
 CAPABILITIES = ("resume", "stop", "threads", "multi_connection", "text_stream", "memory")
 
 
+_encoder = msgspec.json.Encoder()
+
+
 class StartAgent(msgspec.Struct, frozen=True):
     """`start_agent`: a run on a thread of the client's choice, or on a new one."""
 
@@ -75,30 +78,47 @@ class HeartbeatAck(msgspec.Struct, frozen=True):
 ClientMessage = StartAgent | UserMessage | StopAgent | Resume | Ping | HeartbeatAck
 
 
-class RunRequest(msgspec.Struct, frozen=True):
-    """A wish for a run, wherever it came from. Raises InvalidIdentity on ids that are empty or placeholders."""
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says beside its message. Raises InvalidIdentity on ids that are empty or placeholders."""
 
-    message: str
     request_id: str
-    thread_id: str | None
-    agent: str | None
-    thread_must_exist: bool
+    thread_id: str | None = None
+    thread_must_exist: bool = False
     owns_thread: bool = False
     """Whether the thread's id is refused where it is somebody else's, rather than one of the user's own."""
+    traceparent: str | None = None
+    """The caller's W3C trace context."""
+    details: str | None = None
+    """JSON text that the client sent along for the agent."""
 
     def __post_init__(self) -> None:
-        for name in ("request_id", "thread_id", "agent"):
-            value = getattr(self, name)
-            if value is not None or name == "request_id":
-                require_id(value, name)
+        require_id(self.request_id, "request_id")
+        if self.thread_id is not None:
+            require_id(self.thread_id, "thread_id")
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """A wish for a run, wherever it came from; `agent` is None where any will do."""
+
+    message: str
+    agent: str | None
+    context: RequestContext
 
     @classmethod
-    def of(cls, message: StartAgent | UserMessage) -> "RunRequest":
+    def of(cls, message: StartAgent | UserMessage, *, traceparent: str | None = None) -> "RunRequest":
         """What `message` asks for. Raises Refusal `bad_message` on ids that are empty or placeholders."""
+        known: dict[str, Any] = {
+            "request_id": message.request_id,
+            "thread_id": message.thread_id,
+            "traceparent": traceparent,
+        }
         try:
             if isinstance(message, UserMessage):
-                return cls(message.content, message.request_id, message.thread_id, None, True)
-            return cls(message.user_request, message.request_id, message.thread_id, message.agent, False)
+                return cls(message.content, None, RequestContext(**known, thread_must_exist=True))
+            if message.agent is not None:
+                require_id(message.agent, "agent")
+            details = _encoder.encode(message.context).decode() if message.context else None
+            return cls(message.user_request, message.agent, RequestContext(**known, details=details))
         except InvalidIdentity as error:
             raise Refusal.bad_message(f"payload.{error}") from None
 
@@ -122,7 +142,6 @@ _payloads: dict[str, msgspec.json.Decoder[ClientMessage]] = {
     "ping": msgspec.json.Decoder(Ping),
     "heartbeat_ack": msgspec.json.Decoder(HeartbeatAck),
 }
-_encoder = msgspec.json.Encoder()
 
 
 def decode_message(text: str | bytes) -> ClientMessage:

@@ -57,6 +57,7 @@ class ClientSession:
         self._manager = manager
         self._replayer = replayer
         self._settings = settings
+        self._traceparent = websocket.headers.get("traceparent")
         self._resumes: asyncio.Queue[Resume] = asyncio.Queue(maxsize=settings.max_replays_per_connection)
 
     @property
@@ -138,7 +139,8 @@ class ClientSession:
         """Do what `message` asks for. Raises Refusal."""
         match message:
             case StartAgent() | UserMessage():
-                await self._engine.start(self.user_id, RunRequest.of(message), announce=self._announce)
+                request = RunRequest.of(message, traceparent=self._traceparent)
+                await self._engine.start(self.user_id, request, announce=self._announce)
             case StopAgent(run_id=run_id):
                 await self._engine.stop(self.user_id, run_id)
             case Resume():
