@@ -6,7 +6,7 @@ from contracts.config import Config
 from contracts.facts import Marks
 from contracts.rule import Rule
 from contracts.source import Source
-from contracts.syntax import last_word, without_docstring
+from contracts.syntax import inner, last_word, without_docstring
 from contracts.testcode import Test, always_true, asserting, is_skipped, tests
 
 _WIDE = frozenset({"Exception", "BaseException", "AssertionError"})
@@ -16,8 +16,11 @@ def look(source: Source, config: Config, marks: Marks) -> None:
     """Look at what each test asserts, and whether that can be false."""
     if not source.is_test:
         return
-    helpers = {function.name for function, _ in source.index.functions() if _asserts(function)}
-    for test in tests(source):
+    found = tests(source)
+    helpers: set[str] = set()
+    if any(not test.asserts and not test.calls for test in found):
+        helpers = {function.name for function, _ in source.index.functions() if _asserts(function)}
+    for test in found:
         if not is_skipped(test):
             marks.count()
             _judge(test, helpers, marks)
@@ -25,7 +28,7 @@ def look(source: Source, config: Config, marks: Marks) -> None:
 
 def _asserts(function: ast.AST) -> bool:
     """Tell whether a function asserts something, or raises."""
-    nodes = ast.walk(function)
+    nodes = inner(function)
     return any(isinstance(n, ast.Assert | ast.Raise) or (isinstance(n, ast.Call) and asserting(n)) for n in nodes)
 
 
