@@ -87,7 +87,7 @@ class FleetAssembly(Assembly):
     def deliver_told(self, events: Sequence[Event]) -> None:
         """Bring events of another engine to their readers here."""
         self.bridge.deliver(events)
-        self.operations.observer.note(events)
+        self.operations.observer.measure(events)
 
     def healthy(self) -> bool:
         """Whether runs are accepted."""
