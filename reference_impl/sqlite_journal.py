@@ -163,11 +163,11 @@ class SqliteJournal:
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun) -> int:
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
         context = run.context
         cursor = connection.execute(
             "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f" VALUES (?, ?, ?, ?, ?, ?, ?) {returning}",
             (
                 context.run_id,
                 context.user_id,
