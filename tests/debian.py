@@ -1,8 +1,10 @@
 """Programs of the system that some tests need: found, or installed where that may be; else the test says so."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +19,20 @@ def program(name: str, package: str, *, folders: str = "") -> str:
     """
     found = _find(name, folders)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update"], ["install", "-y", "--no-install-recommends", package]):
-            subprocess.run(["apt-get", *words], env=environment, stdout=subprocess.DEVNULL, check=False)
+        with Path(tempfile.gettempdir(), "apt-get.lock").open("w") as lock:
+            # Tests in another process may be at it, too.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _install(package)
         found = _find(name, folders)
     if found is None:
         pytest.skip(f"{name} is missing and could not be installed: apt-get install {package}")
     return found
+
+
+def _install(package: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", package]):
+        subprocess.run(["apt-get", *words], env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def _find(name: str, folders: str) -> str | None:

@@ -9,11 +9,9 @@ from types import TracebackType
 from typing import Any, cast
 
 import asyncpg
-import msgspec
 
 from reference_impl.context import ThreadId, UserId
 from reference_impl.errors import JournalFailed
-from reference_impl.events import Event
 from reference_impl.fleet.journal import SharedJournal
 from reference_impl.fleet.messages import EngineId
 from reference_impl.group_commit import Batch, GroupCommitter, Write
@@ -148,10 +146,3 @@ class PostgresJournal(SharedJournal):
 
     def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
         return super()._insert_run(connection, run, returning="RETURNING number")
-
-    def _end_run(self, connection: sqlite3.Connection, event: Event) -> None:
-        answer = msgspec.json.decode(event.text)["payload"].get("final_response")
-        connection.execute(
-            "UPDATE runs SET ending = ?, answer = ? WHERE number = ?",
-            (event.type.value, answer, self._numbers.pop(event.run_id)),
-        )
