@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from reference_impl.agent import BaseAgent, Voice
+from reference_impl.context import running_for
 from reference_impl.errors import ModelFailed
 from reference_impl.events import EventType
 from reference_impl.execution_tracker import Execution
@@ -55,6 +56,7 @@ class AgentRun:
     async def execute(self) -> None:
         """Run to the one terminal event, whatever happens on the way (EVT-02). Raises only JournalFailed."""
         started = time.monotonic()
+        running_for.set(self.execution.context)
         self.execution.enter(ExecutionState.RUNNING)
         self._emitter.emit(EventType.AGENT_STARTED, {"request_id": self.execution.context.request_id})
         with span("run", self.execution.context):

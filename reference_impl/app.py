@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,8 @@ from reference_impl.gate import WebSocketGate
 from reference_impl.journal import Journal
 from reference_impl.llm import LLMManager
 from reference_impl.model import Conversation, ScriptedModel
+from reference_impl.operations.observer import Totals
+from reference_impl.operations.routes import OperationsRoutes
 from reference_impl.outside import Outside
 from reference_impl.recovery import finish_interrupted_runs
 from reference_impl.registry import AgentExecutionRegistry
@@ -36,7 +38,8 @@ from reference_impl.reliability import ReliabilityManager, RetryHandler
 from reference_impl.remote_model import RemoteModel
 from reference_impl.remote_tools import RemoteToolbox
 from reference_impl.replay import Replayer
-from reference_impl.routes import EXCEPTION_HANDLERS, HealthRoutes, RunRoutes
+from reference_impl.routes import EXCEPTION_HANDLERS, RunRoutes
+from reference_impl.run import ExecutionState
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
 from reference_impl.sqlite_journal import SqliteJournal
@@ -81,6 +84,7 @@ class Assembly:
     ) -> None:
         self.settings = settings
         self.parts = parts
+        self.doomed = False
         self.journal = journal
         retry = RetryHandler(attempts=settings.call_attempts, wait_s=settings.retry_wait_s)
         self.reliability = ReliabilityManager(
@@ -118,8 +122,9 @@ class Assembly:
         self.gate = parts.gate(self.authenticator, self.create_session, allowed_origins=settings.allowed_origins)
         self.runs = RunRoutes(self.authenticator, self.engine, self.registry, self.replayer, settings=settings)
         self.agui = parts.agui(self.authenticator, self.engine, self.registry, self.replayer, settings=settings)
-        self.health = HealthRoutes(self.engine, self.registry, self.manager, journal, self.llm)
+        self.operations = OperationsRoutes(self.totals, self.healthy)
         journal.subscribe(self.bridge.deliver)
+        journal.subscribe(self.operations.observer.note)
         journal.on_failure(self.close_failed)
 
     def create_llm(self) -> LLMManager:
@@ -137,6 +142,30 @@ class Assembly:
         if self.settings.endpoints.tools_url is None:
             return self.parts.toolbox(context, self.journal)
         return self.parts.remote_toolbox(context, self.outside)
+
+    def healthy(self) -> bool:
+        """Whether runs are accepted."""
+        return not self.engine.draining and self.registry.health()
+
+    def totals(self) -> Totals:
+        """The state of the engine in numbers."""
+        runs = self.registry.metrics()
+        return Totals(
+            engine=self.settings.engine_name or "",
+            engines=1,
+            draining=self.engine.draining,
+            users=runs.users,
+            connections=self.manager.states(),
+            runs={state.value: runs.states.get(state, 0) for state in ExecutionState if not state.final},
+            ended={state.value: runs.ended.get(state, 0) for state in ExecutionState if state.final},
+            model_calls=self.llm.open_calls,
+            delivered=runs.delivered,
+            retried=runs.retried,
+            lost=runs.lost,
+            events=self.journal.events_written,
+            commits=self.journal.commits,
+            slow_consumers=self.manager.slow_consumers,
+        )
 
     async def clean_up(self) -> None:
         """End, now and then, what goes on though its time limit has ended it. Does not return."""
@@ -182,9 +211,7 @@ class Assembly:
             Route("/runs", self.runs.start, methods=["POST"]),
             Route("/runs/{run_id}/events", self.runs.events, methods=["GET"]),
             Route("/agui", self.agui.run, methods=["POST"]),
-            Route("/health", self.health.health, methods=["GET"]),
-            Route("/ready", self.health.ready, methods=["GET"]),
-            Route("/metrics", self.health.metrics, methods=["GET"]),
+            *self.operations.routes(),
         ]
 
 
@@ -210,12 +237,24 @@ async def assemble(settings: Settings, parts: Parts, agents: Mapping[str, type[B
         await journal.open()
         stack.push_async_callback(journal.close)
         assembly = Assembly(settings, parts, journal, agents)
+        stack.callback(assembly.operations.close)
         stack.push_async_callback(assembly.outside.aclose)
         await finish_interrupted_runs(journal, assembly.bridge)
         stack.push_async_callback(assembly.drain)
         cleaning = asyncio.create_task(assembly.clean_up())
         stack.callback(cleaning.cancel)
         yield assembly
+
+
+def assembled(
+    settings: Settings, parts: Parts, agents: Mapping[str, type[BaseAgent]]
+) -> AbstractAsyncContextManager[Assembly]:
+    """A running engine: alone, or one of several, which needs the extra `redis`."""
+    if settings.bus is None:
+        return assemble(settings, parts, agents)
+    from reference_impl.fleet.assembly import assemble_fleet
+
+    return assemble_fleet(settings, parts, agents)
 
 
 def create_app(
@@ -228,7 +267,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with assemble(settings, parts or Parts(), agents) as assembly:
+        async with assembled(settings, parts or Parts(), agents) as assembly:
             app.state.assembly = assembly
             app.router.routes[:] = assembly.routes()
             yield

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 BATCH_FRAMES = 64
 BATCH_BYTES = 16_384
+# How many replayed runs are remembered that may be live elsewhere.
+MAX_FLOORS = 4_096
 
 
 class Transport(msgspec.Struct, frozen=True):
@@ -125,6 +127,8 @@ class Connection:
         self._holds.pop(run_id, None)
         if live:
             self._floors[run_id] = max(replayed_seq, self._floors.get(run_id, 0))
+            if len(self._floors) > MAX_FLOORS:
+                del self._floors[next(iter(self._floors))]
 
     async def send_all(self) -> None:
         """Send what is queued until the connection is closed, from either side. The one place that sends."""

@@ -1,5 +1,6 @@
 """Who a request is for: ids that are real, bound together once and never changed (IDN-01 to IDN-03)."""
 
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from secrets import token_hex
@@ -79,6 +80,10 @@ def require_immutable(value: object, name: str) -> None:
             )
     for part in parts:
         require_immutable(part, name)
+
+
+running_for: ContextVar["UserExecutionContext | None"] = ContextVar("running_for", default=None)
+"""Whose run the current task is at work on; for logs only."""
 
 
 class UserExecutionContext(msgspec.Struct, frozen=True, kw_only=True):

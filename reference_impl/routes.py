@@ -11,14 +11,11 @@ from reference_impl.auth import Authenticator, Identity
 from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
 from reference_impl.events import Event
-from reference_impl.journal import Journal
-from reference_impl.llm import LLMManager
 from reference_impl.messages import RunRequest, accepted_payload, decode_start, error_body, request_id_of
 from reference_impl.registry import Acceptance, AgentExecutionRegistry
 from reference_impl.replay import Replayer
 from reference_impl.run import StoredRun
 from reference_impl.settings import Settings
-from reference_impl.websocket_manager import WebSocketManager
 
 STATUS = {
     ErrorCode.BAD_JSON: 400,
@@ -121,50 +118,6 @@ class RunRoutes(EngineRoutes):
     async def _events_so_far(self, run: StoredRun, after_seq: int) -> tuple[list[str], bool]:
         events = await self._replayer.so_far(run, after_seq=after_seq)
         return [event.text for event in events], run.ending is not None
-
-
-class HealthRoutes:
-    """`GET /health`, `GET /ready` and `GET /metrics`; they need no credentials and name no user."""
-
-    def __init__(
-        self,
-        engine: ExecutionEngine,
-        registry: AgentExecutionRegistry,
-        manager: WebSocketManager,
-        journal: Journal,
-        llm: LLMManager,
-    ) -> None:
-        self._engine = engine
-        self._registry = registry
-        self._manager = manager
-        self._journal = journal
-        self._llm = llm
-
-    async def health(self, request: Request) -> Response:
-        """200 while the process answers."""
-        return JSONResponse({"status": "ok"}, headers=NO_STORE)
-
-    async def ready(self, request: Request) -> Response:
-        """200 while runs are accepted, else 503."""
-        ready = not self._engine.draining and self._registry.health()
-        return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503, headers=NO_STORE)
-
-    async def metrics(self, request: Request) -> Response:
-        """Counters and gauges in the Prometheus text format 0.0.4."""
-        lines: list[str] = []
-        for name, kind, value, text in (
-            ("connections", "gauge", len(self._manager), "Open WebSocket connections."),
-            ("runs_open", "gauge", self._registry.open_runs(), "Runs accepted and not ended."),
-            ("runs_running", "gauge", self._engine.running, "Runs at work."),
-            ("user_engines", "gauge", self._engine.users, "Users with open runs."),
-            ("model_calls_open", "gauge", self._llm.open_calls, "Model calls that have not ended."),
-            ("events_total", "counter", self._journal.events_written, "Events journaled."),
-            ("journal_commits_total", "counter", self._journal.commits, "Commits of the journal."),
-            ("slow_consumers_total", "counter", self._manager.slow_consumers, "Connections closed with 4408."),
-        ):
-            lines += [f"# HELP engine_{name} {text}", f"# TYPE engine_{name} {kind}", f"engine_{name} {value}"]
-        text = "\n".join(lines) + "\n"
-        return Response(text, media_type="text/plain; version=0.0.4", headers=NO_STORE)
 
 
 def sse_message(event: Event) -> str:

@@ -24,6 +24,7 @@ from reference_impl.faulty import all_faults
 from reference_impl.faulty import named as named_fault
 from reference_impl.odd import all_odd
 from reference_impl.odd import named as named_odd
+from reference_impl.operations.logs import configure_logs
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
 from reference_impl.sqlite_journal import lock_journal
@@ -72,6 +73,10 @@ class EngineServer(uvicorn.Server):
         """Start, then set `ready`."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """End also where the engine can do nothing more."""
+        return await super().on_tick(counter) or self._app.state.assembly.doomed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, end the runs, then close what is open."""
@@ -124,7 +129,7 @@ def serve(
         print_error(f"cannot listen on {host}:{port}: {error.strerror}; free the port or give another with --port")
         return EX_UNAVAILABLE
     with bound:
-        if settings.journal is not None and (problem := journal_problem(settings.journal)):
+        if problem := settings_problem(settings):
             print_error(problem)
             return EX_UNAVAILABLE
         server = EngineServer(create_app(settings, parts=parts), settings, protocol=protocol)
@@ -147,6 +152,15 @@ async def _serve(server: EngineServer, bound: socket.socket) -> None:
         sys.stdout.write(f"reference engine ready at ws://{shown}:{port}/ws\n")
         sys.stdout.flush()
     await serving
+
+
+def settings_problem(settings: Settings) -> str | None:
+    """Why an engine cannot be started with these, None if it can."""
+    if settings.bus is not None:
+        from reference_impl.fleet.assembly import fleet_problem
+
+        return asyncio.run(fleet_problem(settings))
+    return None if settings.journal is None else journal_problem(settings.journal)
 
 
 def journal_problem(path: Path) -> str | None:
@@ -172,6 +186,9 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8765, help="0 takes a free port (default: 8765)")
     add("--journal", type=Path, help="SQLite file that survives restarts (default: a temporary one)")
+    add("--bus", metavar="URL", help="redis://… through which several engines with one --journal act as one")
+    add("--name", help="with --bus: what this engine is called; one that starts ends the runs of its predecessor")
+    add("--lease-s", type=float, default=5.0, metavar="S", help="with --bus: after how long a silent engine is dead")
     add("--secret-env", default="JWT_SECRET", metavar="NAME", help="variable that holds the JWT secret")
     add("--heartbeat-s", type=float, default=25.0, metavar="S")
     add("--run-limit-s", type=float, default=60.0, metavar="S")
@@ -184,6 +201,7 @@ def parser() -> argparse.ArgumentParser:
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
     add("--model", choices=["scripted", "openai"], default="scripted", help="openai: the one at $OPENAI_BASE_URL")
     add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
+    add("--log", choices=["text", "json"], default="text", help="json: an object a line on stderr, from `info` on")
     add("--fault", metavar="NAME", help="run a faulty variant of the engine")
     add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
     add("--odd", metavar="NAME", help="run a variant of the engine that keeps every promise in an odd way")
@@ -237,6 +255,7 @@ def endpoints(*, model: str, tools: str) -> Endpoints:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and the secret's variable, then serve. Returns the exit code."""
     options = parser().parse_args(argv)
+    configure_logs(as_json=options.log == "json")
     if options.list_faults:
         return list_variants(all_faults())
     if options.list_odd:
@@ -256,6 +275,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings(
             secret=secret,
             journal=options.journal,
+            bus=options.bus,
+            engine_name=options.name,
+            lease_s=options.lease_s,
             endpoints=endpoints(model=options.model, tools=options.tools),
             heartbeat_s=options.heartbeat_s,
             run_limit_s=options.run_limit_s,

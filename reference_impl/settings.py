@@ -26,6 +26,13 @@ class Settings:
     endpoints: Endpoints = OWN
     """Where the model and the tools are, if they run elsewhere."""
 
+    bus: str | None = field(default=None, repr=False)
+    """URL of the Redis through which several engines act as one; None: this one is alone. Needs a `journal`."""
+    engine_name: str | None = None
+    """What an engine of several is called. One that starts ends what runs its predecessor of that name left open."""
+    lease_s: float = 5.0
+    """An engine of several that shows no life for so long is dead to the others, which end its runs (LIF-06)."""
+
     heartbeat_s: float = 25.0
     run_limit_s: float = 60.0
     """A run that works longer than this ends with code `timeout` (LIF-03). Waiting in a queue does not count."""
@@ -72,6 +79,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.secret:
             raise ValueError("Settings.secret is empty: give the secret that verifies tokens, 32 bytes or more.")
+        if self.bus is not None and self.journal is None:
+            raise ValueError("Settings.bus needs Settings.journal: give the journal that all engines share.")
         for each in fields(self):
             value = getattr(self, each.name)
             zero = each.name in MAY_BE_ZERO

@@ -71,7 +71,7 @@ class SqliteJournal:
 
     async def open(self) -> None:
         """Open or create the file and start the writer. Raises sqlite3.Error if the file cannot be used."""
-        self._lock = lock_journal(self._path)
+        self._lock = self._claim()
         self._write_connection = self._connect()
         self._write_connection.executescript(SCHEMA)
         self._read_connection = self._connect()
@@ -113,21 +113,7 @@ class SqliteJournal:
                 return AcceptOutcome.NO_THREAD, run
             if not may_insert:
                 return AcceptOutcome.LIMIT, run
-            cursor = connection.execute(
-                "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    context.run_id,
-                    context.user_id,
-                    context.thread_id,
-                    context.request_id,
-                    context.agent_name,
-                    context.traceparent,
-                    run.message,
-                ),
-            )
-            assert cursor.lastrowid is not None
-            self._numbers[context.run_id] = cursor.lastrowid
+            self._numbers[context.run_id] = self._insert_run(connection, run)
             return AcceptOutcome.NEW, run
 
         return await self._committer.write(apply)
@@ -152,7 +138,7 @@ class SqliteJournal:
         connection = self._write_connection
         events = [item for item in batch if isinstance(item, Event)]
         with connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             for item in batch:
                 if isinstance(item, Write):
                     item.result = item.apply(connection)
@@ -160,6 +146,27 @@ class SqliteJournal:
             for event in events:
                 if event.type.terminal:
                     self._end_run(connection, event)
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun) -> int:
+        context = run.context
+        cursor = connection.execute(
+            "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                context.run_id,
+                context.user_id,
+                context.thread_id,
+                context.request_id,
+                context.agent_name,
+                context.traceparent,
+                run.message,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
     def _insert_events(self, connection: sqlite3.Connection, events: list[Event]) -> None:
         start = 0
@@ -221,6 +228,9 @@ class SqliteJournal:
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._read_connection)
+
+    def _claim(self) -> sqlite3.Connection:
+        return lock_journal(self._path)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -58,6 +58,11 @@ class WebSocketManager:
         """The open connections of a user."""
         return list(self._by_user.get(user_id, {}).values())
 
+    def states(self) -> dict[str, int]:
+        """How many connections are open, and how many of those are being closed."""
+        closing = sum(connection.closing is not None for connection in self)
+        return {"open": len(self) - closing, "closing": closing}
+
     async def close_all(self, code: CloseCode, reason: str) -> None:
         """Close every connection after what is queued on it, and wait until all are gone."""
         for connection in self:
