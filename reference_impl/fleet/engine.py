@@ -118,6 +118,11 @@ class FleetEngine(ExecutionEngine):
         if isinstance(answer, Refused):
             raise answer.refusal
 
+    async def claim_again(self) -> None:
+        """Be the home of whose runs are open here, after Redis has forgotten it. Raises RedisError."""
+        for user_id in list(self._users):
+            await self._companions.bus.claim(user_id)
+
     def serve(self, question: Question) -> None:
         """Do what another engine asks for, and answer it."""
         self._in_background(self._serve(question))
