@@ -94,7 +94,7 @@ def test_a_line_of_the_log_names_run_user_and_trace() -> None:
         ("cannot reach redis://:hunter2@127.0.0.1:6379/0", "hunter2"),
         ("postgresql://engine:hunter2@db/x is down", "hunter2"),
     ],
-    ids=["jwt", "bearer", "redis", "postgresql"],
+    ids=["token", "header", "redis", "postgresql"],
 )
 def test_credentials_are_not_logged(text: str, secret: str) -> None:
     assert secret not in redact(text)
