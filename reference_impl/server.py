@@ -185,7 +185,8 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8765, help="0 takes a free port (default: 8765)")
-    add("--journal", type=Path, help="SQLite file that survives restarts (default: a temporary one)")
+    journal_help = "SQLite file that survives restarts (default: a temporary one); with --bus also postgresql://…"
+    add("--journal", metavar="FILE", help=journal_help)
     add("--bus", metavar="URL", help="redis://… through which several engines with one --journal act as one")
     add("--name", help="with --bus: what this engine is called; one that starts ends the runs of its predecessor")
     add("--lease-s", type=float, default=5.0, metavar="S", help="with --bus: after how long a silent engine is dead")
@@ -271,10 +272,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         secret = secrets.token_urlsafe(48)
     elif len(secret.encode()) < MIN_SECRET_BYTES:
         print_error(f"${options.secret_env} has fewer than {MIN_SECRET_BYTES} bytes; RFC 7518 asks for more")
+    in_database = "://" in (options.journal or "")
     try:
         settings = Settings(
             secret=secret,
-            journal=options.journal,
+            journal=None if in_database or options.journal is None else Path(options.journal),
+            journal_url=options.journal if in_database else None,
             bus=options.bus,
             engine_name=options.name,
             lease_s=options.lease_s,

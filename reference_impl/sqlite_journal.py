@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from reference_impl.context import RunId, ThreadId, UserId
 from reference_impl.events import Event, EventType
 from reference_impl.group_commit import Batch, GroupCommitter, Write
@@ -37,6 +39,17 @@ RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, trace
 # sqlite3 gives up the GIL at each step of a statement and may wait 5 ms to get it back from a busy event loop. So
 # rows go in by few statements of many rows each, of a few sizes, which the statement cache then knows.
 INSERT_SIZES = (256, 64, 16, 4, 1)
+
+
+class _Answer(msgspec.Struct):
+    final_response: str | None = None
+
+
+class _Ending(msgspec.Struct):
+    payload: _Answer
+
+
+_endings = msgspec.json.Decoder(_Ending)
 
 
 class SqliteJournal:
@@ -150,11 +163,11 @@ class SqliteJournal:
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun) -> int:
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
         context = run.context
         cursor = connection.execute(
             "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f" VALUES (?, ?, ?, ?, ?, ?, ?) {returning}",
             (
                 context.run_id,
                 context.user_id,
@@ -180,9 +193,11 @@ class SqliteJournal:
                 start += size
 
     def _end_run(self, connection: sqlite3.Connection, event: Event) -> None:
+        # Not json_extract, which cuts a text at U+0000.
+        answer = _endings.decode(event.text).payload.final_response
         connection.execute(
-            "UPDATE runs SET ending = ?, answer = json_extract(?, '$.payload.final_response') WHERE number = ?",
-            (event.type.value, event.text, self._numbers.pop(event.run_id)),
+            "UPDATE runs SET ending = ?, answer = ? WHERE number = ?",
+            (event.type.value, answer, self._numbers.pop(event.run_id)),
         )
 
     # Reading.

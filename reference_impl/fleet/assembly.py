@@ -87,7 +87,7 @@ class FleetAssembly(Assembly):
     def deliver_told(self, events: Sequence[Event]) -> None:
         """Bring events of another engine to their readers here."""
         self.bridge.deliver(events)
-        self.operations.observer.note(events)
+        self.operations.observer.measure(events)
 
     def healthy(self) -> bool:
         """Whether runs are accepted."""
@@ -154,10 +154,9 @@ async def assemble_fleet(
 ) -> AsyncIterator[Assembly]:
     """A running engine of a fleet: joined, everything wired; drained, gone from it and closed on the way out."""
     assert settings.bus is not None
-    assert settings.journal is not None
     engine_id = EngineId(f"{settings.engine_name or 'engine'}-{new_id()}")
     async with AsyncExitStack() as stack:
-        journal = SharedJournal(settings.journal, engine_id=engine_id)
+        journal = shared_journal(settings, engine_id)
         await journal.open()
         stack.push_async_callback(journal.close)
         bus = RedisBus(settings.bus, engine_id, lease_s=settings.lease_s)
@@ -175,7 +174,6 @@ async def assemble_fleet(
 async def fleet_problem(settings: Settings) -> str | None:
     """Why an engine cannot become one of the fleet, None if it can. Names no URL, for there may be a password in it."""
     assert settings.bus is not None
-    assert settings.journal is not None
     bus = RedisBus(settings.bus, EngineId(new_id()), lease_s=1.0)
     try:
         await bus.ping()
@@ -183,11 +181,23 @@ async def fleet_problem(settings: Settings) -> str | None:
         return f"cannot reach the Redis of --bus: {type(error).__name__}; start it, or give its URL"
     finally:
         await bus.close()
-    journal = SharedJournal(settings.journal, engine_id=EngineId(new_id()))
+    journal = shared_journal(settings, EngineId(new_id()))
     try:
         await journal.open()
         await journal.close()
     except sqlite3.Error as error:
         advice = "give a SQLite file that only engines with --bus use, in a folder that can be written"
         return f"cannot use {settings.journal} as the journal: {error}; {advice}"
+    except JournalFailed as error:
+        return f"cannot use the database as the journal: {error}; start it, or give its URL"
     return None
+
+
+def shared_journal(settings: Settings, engine_id: EngineId) -> SharedJournal:
+    """The journal that the settings name: a file, or a database, which needs the extra `postgres`."""
+    if settings.journal_url is None:
+        assert settings.journal is not None
+        return SharedJournal(settings.journal, engine_id=engine_id)
+    from reference_impl.fleet.postgres import PostgresJournal
+
+    return PostgresJournal(settings.journal_url, engine_id=engine_id)
