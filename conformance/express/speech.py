@@ -2,7 +2,7 @@
 
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,11 +14,12 @@ class Speech:
     """Reads the lines of a history in `dialect`: those that may be plain, in one step.
 
     `received` is the class of received frames that are told by the book, `acceptance` that of their frames that accept
-    a question; all others are run events. None of it stands for any other frame.
+    a question; all others are run events, of these `kinds`. None of it stands for any other frame.
     """
 
     def __init__(self, frames: Any, acceptance: type) -> None:
         self.acceptance = acceptance
+        self.kinds = {frame: frame.kind for frame in get_args(frames) if frame is not acceptance}
         self.received: type = msgspec.defstruct(
             "PlainReceived",
             [("at", int), ("conn", int), ("frame", frames)],

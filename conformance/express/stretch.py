@@ -29,6 +29,7 @@ class Call(msgspec.Struct, eq=False):
 class Chapter(msgspec.Struct, eq=False):
     """The events of one run within a stretch: those from `first` up to `stop` (exclusive) in its columns.
 
+    `model` is an event of the run: all have its ids, agent and trace.
     `story` is None where the run was accepted within the stretch and is not yet entered. Of its events the first
     `passed` are due to be judged as a `Passage`: all where it `ends`. `high` is the seq before its first; `text` what
     the run streamed, if it ends here and did. `notice` is its acceptance, once entered, and `alongside` the number of
@@ -42,6 +43,7 @@ class Chapter(msgspec.Struct, eq=False):
     own_canary: bytes
     story: Story | None = None
     begins: bool = True
+    model: Any = None
     ends: bool = False
     first: int = 0
     stop: int = 0
@@ -81,7 +83,8 @@ class Stretch(msgspec.Struct, eq=False):
     new in the stretch, and completes at most once, after that.
 
     `accepted` are the runs accepted in it, in order. The columns hold the events run by run: `places` where in `ops`
-    each stands, `raws` its line. `marks` are the ids and canaries that it brings, and whose they are.
+    each stands, `raws` its line, `micros` the microseconds of its timestamp. `marks` are the ids and canaries that it
+    brings, and whose they are.
     """
 
     line: int
@@ -96,10 +99,10 @@ class Stretch(msgspec.Struct, eq=False):
     places: list[int] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     kinds: list[Kind] = field(default_factory=list)
-    seqs: list[int] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     ats: list[int] = field(default_factory=list)
     stamps: list[datetime] = field(default_factory=list)
+    micros: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     passed: list[int] = field(default_factory=list)

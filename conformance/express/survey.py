@@ -2,11 +2,10 @@
 
 from datetime import UTC
 from itertools import chain
-from operator import lt
 from typing import Any
 
 from conformance.dialects.fields import well_stamped
-from conformance.events import Accepted, Kind
+from conformance.events import Accepted, Kind, RunEvent
 from conformance.express.columns import join_texts, only_own_canaries, paired
 from conformance.express.speech import Speech
 from conformance.express.stretch import Chapter, Stretch
@@ -42,38 +41,72 @@ class Survey:
         self._answered: set[tuple[str, str]] = set()
         self._milestones: list[int] = []
         self._marks: dict[bytes, str] = {}
-        self.stop = self._walk(range(start, stop), speech)
+        self._speech = speech
+        self.stop = self._walk(range(start, stop))
 
-    def _walk(self, places: range, speech: Speech) -> int:
-        typed, chapters, find = self._typed, self._chapters, self._chapters.get
-        received: Any = speech.received
-        acceptance: Any = speech.acceptance
+    def _walk(self, places: range) -> int:
+        """Part the events by their runs, up to the first that does not keep its run's numbers and names."""
+        typed, milestones = self._typed, self._milestones
+        received: Any = self._speech.received
+        acceptance: Any = self._speech.acceptance
+        run_id: str | None = None
         for place in places:
             op = typed[place]
-            kind = op.__class__
+            kind = type(op)
             if kind is received:
-                frame = op.frame
-                if frame.__class__ is not acceptance:
-                    chapter = find(frame.run_id)
+                event = op.frame
+                if type(event) is acceptance:
+                    if not self._accepted(op, event.payload, self._lines[place]):
+                        return place
+                    milestones.append(place)
+                    continue
+                if event.run_id != run_id:
+                    chapter = self._chapter(event)
                     if chapter is None:
-                        chapter = self._known(frame.run_id)
-                        if chapter is None:
-                            return place
-                        chapters[frame.run_id] = chapter
-                    chapter.places.append(place)
-                elif self._accepted(op, frame.payload, self._lines[place]):
-                    self._milestones.append(place)
-                else:
+                        return place
+                    model, run_id, told = chapter.model, event.run_id, chapter.places
+                    thread_id, user_id, agent_name = model.thread_id, model.user_id, model.agent_name
+                    traceparent, conn, seq = model.traceparent, chapter.connection.number, chapter.high + len(told)
+                seq += 1
+                if (
+                    event.seq != seq
+                    or event.thread_id != thread_id
+                    or event.user_id != user_id
+                    or event.agent_name != agent_name
+                    or event.traceparent != traceparent
+                    or op.conn != conn
+                ):
                     return place
+                told.append(place)
             elif kind is Asked:
                 if not self._asks(op):
                     return place
-                self._milestones.append(place)
+                milestones.append(place)
             elif kind is ops.Pinged:
-                self._milestones.append(place)
+                milestones.append(place)
             elif kind is not ops.Sent:
                 return place
         return places.stop
+
+    def _chapter(self, event: RunEvent) -> Chapter | None:
+        """Return the chapter that an event belongs to, None where that is not by the book."""
+        run_id = event.run_id or ""
+        chapter = self._chapters.get(run_id) or self._known(run_id)
+        if chapter is None or (chapter.model is None and not self._begun(chapter, event)):
+            return None
+        self._chapters[run_id] = chapter
+        return chapter
+
+    def _begun(self, chapter: Chapter, event: RunEvent) -> bool:
+        """Begin a chapter with its run's first event; tell whether that is a start, and as it should be."""
+        if event.kind is not Kind.STARTED or event.payload.request_id != chapter.asked.request_id:
+            return False
+        if event.thread_id != chapter.thread_id or event.user_id != self._world.identity_of(chapter.user):
+            return False
+        if event.traceparent and not self._own_trace(event.traceparent, chapter.user):
+            return False
+        chapter.model = event
+        return True
 
     def _asks(self, op: Asked) -> bool:
         connection = self._world.connections.get(op.conn)
@@ -148,20 +181,16 @@ class Survey:
         if last is None:
             return chapter if story.connection is None and not story.streams and not story.events else None
         stream, first = story.stream, story.first
-        if (
-            stream is None
-            or first is None
-            or story.connection is not connection
-            or story.missing
-            or stream.missing
-            or story.early
-        ):
+        if stream is None or first is None or story.connection is not connection:
+            return None
+        if story.missing or stream.missing or story.early:
             return None
         event, began = last.event, first.event
         same = event.user_id == began.user_id and event.agent_name == began.agent_name
         same = same and event.thread_id == began.thread_id == story.thread_id and event.seq == stream.high == story.high
         if not same or event.traceparent != began.traceparent or story.high < 1 or event.timestamp is None:
             return None
+        chapter.model = event
         chapter.high = story.high
         chapter.had_tools, chapter.had_thought = bool(story.tools), story.thought
         return chapter
@@ -177,20 +206,19 @@ class Survey:
         places = told.places = list(chain.from_iterable([chapter.places for chapter in chapters]))
         received = [typed[place] for place in places]
         told.events = events = [op.frame for op in received]
-        told.kinds = [event.kind for event in events]
-        told.seqs = [event.seq for event in events]
-        told.ids = [event.event_id for event in events]
-        told.stamps = [event.timestamp for event in events]
         told.ats = [op.at for op in received]
         told.raws = [lines[place] for place in places]
-        plain = self._divided(told) and self._same(told, [op.conn for op in received]) and self._in_time(told)
-        if not plain or not only_own_canaries(told) or not paired(told):
+        told.kinds = list(map(self._speech.kinds.__getitem__, map(type, events)))
+        told.ids = [event.event_id for event in events]
+        told.stamps = [event.timestamp for event in events]
+        plain = self._divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
+        if not plain:
             return None
         join_texts(told)
         return told
 
     def _divided(self, told: Stretch) -> bool:
-        """Give each chapter its part of the columns; tell whether each run starts and ends where it should."""
+        """Give each chapter its part of the columns; tell whether runs start once, and come to an end but once."""
         at = 0
         for chapter in told.chapters:
             chapter.first = at
@@ -200,11 +228,6 @@ class Survey:
                 told.ended.append(chapter)
             if chapter.begins:
                 told.begun.append(chapter)
-                event = told.events[chapter.first]
-                if event.kind is not Kind.STARTED or event.payload.request_id != chapter.asked.request_id:
-                    return False
-                if event.traceparent and not self._own_trace(event.traceparent, chapter.user):
-                    return False
         told.begun.sort(key=lambda chapter: chapter.places[0])
         told.ended.sort(key=lambda chapter: chapter.places[-1])
         return told.kinds.count(Kind.STARTED) == len(told.begun) and told.kinds.count(Kind.COMPLETED) == len(told.ended)
@@ -216,43 +239,29 @@ class Survey:
             return False
         return self._marks.setdefault(trace[0].encode(), user) == user
 
-    def _same(self, told: Stretch, conns: list[int]) -> bool:
-        """Tell whether each run is numbered without gaps and keeps its ids, its agent, its trace and its connection."""
-        seqs: list[int] = []
-        wanted: list[tuple[int, str, str | None, str | None, str | None]] = []
-        for chapter in told.chapters:
-            story, length = chapter.story, chapter.stop - chapter.first
-            model = story.last.event if story is not None and story.last is not None else told.events[chapter.first]
-            user = self._world.identity_of(chapter.user) if chapter.begins else model.user_id
-            one = (chapter.connection.number, chapter.thread_id, user, model.agent_name, model.traceparent)
-            wanted += [one] * length
-            seqs += range(chapter.high + 1, chapter.high + length + 1)
-            if not chapter.begins and not story.ids.keys().isdisjoint(told.ids[chapter.first : chapter.stop]):  # type: ignore[union-attr]
-                return False
-        if told.seqs != seqs:
-            return False
-        came = [
-            (conn, event.thread_id, event.user_id, event.agent_name, event.traceparent)
-            for conn, event in zip(conns, told.events, strict=True)
-        ]
-        ids = set(told.ids)
-        return came == wanted and len(ids) == len(came) and "" not in ids
 
-    def _in_time(self, told: Stretch) -> bool:
-        """Tell whether no run's timestamps go back, and all are written as the dialect wants them."""
-        stamps = told.stamps
-        back = sum(map(lt, stamps[1:], stamps))
-        for chapter in told.chapters:
-            first = chapter.first
-            if first and stamps[first] < stamps[first - 1]:
-                back -= 1
-            last = chapter.story.last if chapter.story is not None else None
-            if last is not None and stamps[first] < last.event.timestamp:  # type: ignore[operator]
-                return False
-        if back or [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
+def _apart(told: Stretch) -> bool:
+    """Tell whether no two events share an id, nor one of them one with an earlier event of its run."""
+    ids = set(told.ids)
+    for chapter in told.chapters:
+        if not chapter.begins and not chapter.story.ids.keys().isdisjoint(told.ids[chapter.first : chapter.stop]):  # type: ignore[union-attr]
             return False
-        round_ones = [at for at, stamp in enumerate(stamps) if not stamp.microsecond % 10_000]
-        return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
+    return len(ids) == len(told.ids) and "" not in ids
+
+
+def _in_time(told: Stretch) -> bool:
+    """Tell whether no run's timestamps go back, and all are written as the dialect wants them."""
+    stamps = told.stamps
+    for chapter in told.chapters:
+        mine = stamps[chapter.first : chapter.stop]
+        last = chapter.story.last if chapter.story is not None else None
+        if sorted(mine) != mine or (last is not None and mine[0] < last.event.timestamp):  # type: ignore[operator]
+            return False
+    if [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
+        return False
+    told.micros = micros = [stamp.microsecond for stamp in stamps]
+    round_ones = [at for at, micro in enumerate(micros) if not micro % 10_000]
+    return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
 
 
 def _plain(connection: Connection) -> bool:
