@@ -2,12 +2,12 @@
 
 from datetime import UTC
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from conformance.dialects.fields import well_stamped
 from conformance.events import Accepted, Kind, RunEvent
+from conformance.express.block import Block
 from conformance.express.columns import join_texts, only_own_canaries, paired
-from conformance.express.speech import Speech
 from conformance.express.stretch import Chapter, Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Credentials
@@ -15,6 +15,7 @@ from conformance.identity import is_placeholder
 from conformance.story import Connection
 from conformance.world import World
 
+T = TypeVar("T")
 _MOST_ASKED = 128
 _MOST_UNANSWERED = 64
 _ASKS_A_RUN = (Action.START, Action.CONTINUE)
@@ -22,18 +23,15 @@ _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
 
 
 class Survey:
-    """Looks at the operations `start` to `stop` of a block; `line` is the line of the block's first.
+    """Looks at the operations from `start` up to `stop` of a block.
 
-    `stop` becomes the place of the first operation that is not plain in itself. `stretch` then gives those before it.
+    `stop` becomes the place of the first operation that is not plain in itself, or does not go on where its run was.
+    `stretch` then gives those before it.
     """
 
-    def __init__(
-        self, world: World, lines: list[bytes], typed: list[Any], speech: Speech, *, line: int, start: int, stop: int
-    ) -> None:
+    def __init__(self, world: World, block: Block, start: int, stop: int) -> None:
         self._world = world
-        self._lines = lines
-        self._typed = typed
-        self._line = line
+        self._block = block
         self._start = start
         self._asked: dict[tuple[str, str], Asked] = {}
         self._chapters: dict[str, Chapter] = {}
@@ -41,52 +39,51 @@ class Survey:
         self._answered: set[tuple[str, str]] = set()
         self._milestones: list[int] = []
         self._marks: dict[bytes, str] = {}
-        self._speech = speech
         self.stop = self._walk(range(start, stop))
 
     def _walk(self, places: range) -> int:
         """Part the events by their runs, up to the first that does not keep its run's numbers and names."""
-        typed, milestones = self._typed, self._milestones
-        received: Any = self._speech.received
-        acceptance: Any = self._speech.acceptance
-        run_id: str | None = None
-        for place in places:
-            op = typed[place]
-            kind = type(op)
-            if kind is received:
-                event = op.frame
-                if type(event) is acceptance:
-                    if not self._accepted(op, event.payload, self._lines[place]):
+        received: Any = self._block.speech.received
+        run_id: Any = self  # no event's
+        for place, op in zip(places, self._block.ops[places.start : places.stop], strict=True):
+            if type(op) is not received:
+                if not self._besides(op, place):
+                    return place
+                continue
+            event = op.frame
+            if event.run_id != run_id:
+                if event.run_id is None:
+                    if not self._accepted(op, event.payload, place):
                         return place
-                    milestones.append(place)
                     continue
-                if event.run_id != run_id:
-                    chapter = self._chapter(event)
-                    if chapter is None:
-                        return place
-                    model, run_id, told = chapter.model, event.run_id, chapter.places
-                    thread_id, user_id, agent_name = model.thread_id, model.user_id, model.agent_name
-                    traceparent, conn, seq = model.traceparent, chapter.connection.number, chapter.high + len(told)
-                seq += 1
-                if (
-                    event.seq != seq
-                    or event.thread_id != thread_id
-                    or event.user_id != user_id
-                    or event.agent_name != agent_name
-                    or event.traceparent != traceparent
-                    or op.conn != conn
-                ):
+                chapter = self._chapter(event)
+                if chapter is None:
                     return place
-                told.append(place)
-            elif kind is Asked:
-                if not self._asks(op):
-                    return place
-                milestones.append(place)
-            elif kind is ops.Pinged:
-                milestones.append(place)
-            elif kind is not ops.Sent:
+                model, run_id, told = chapter.model, event.run_id, chapter.places
+                thread_id, user_id, agent_name = model.thread_id, model.user_id, model.agent_name
+                traceparent, conn, seq = model.traceparent, chapter.connection.number, chapter.high + len(told)
+            seq += 1
+            if (
+                event.seq != seq
+                or event.thread_id != thread_id
+                or event.user_id != user_id
+                or event.agent_name != agent_name
+                or event.traceparent != traceparent
+                or op.conn != conn
+            ):
                 return place
+            told.append(place)
         return places.stop
+
+    def _besides(self, op: Any, place: int) -> bool:
+        """Take in an operation that is no received frame; tell whether it goes by the book."""
+        kind = type(op)
+        if kind is ops.Sent:
+            return True
+        plain = self._asks(op) if kind is Asked else kind is ops.Pinged
+        if plain:
+            self._milestones.append(place)
+        return plain
 
     def _chapter(self, event: RunEvent) -> Chapter | None:
         """Return the chapter that an event belongs to, None where that is not by the book."""
@@ -127,13 +124,13 @@ class Survey:
         self._asked[op.user, op.request_id] = op
         return True
 
-    def _accepted(self, op: Any, answer: Accepted, raw: bytes) -> bool:
+    def _accepted(self, op: Any, answer: Accepted, place: int) -> bool:
         world, run_id, thread_id = self._world, answer.run_id, answer.thread_id
         connection = world.connections.get(op.conn)
         if connection is None or not run_id or not thread_id or not answer.request_id or answer.duplicate:
             return False
         asked = self._question(connection, answer.request_id)
-        if asked is None or 126 in raw or not _plain(connection):
+        if asked is None or 126 in self._block.lines[place] or not _plain(connection):
             return False
         if run_id in self._chapters or is_placeholder(run_id) or world.story_of(run_id) is not None:
             return False
@@ -148,6 +145,7 @@ class Survey:
         chapter = Chapter(run_id, asked, connection, thread_id, (asked.canary or "\0").encode())
         self._chapters[run_id] = chapter
         self._opened.append(chapter)
+        self._milestones.append(place)
         return True
 
     def _question(self, connection: Connection, request_id: str) -> Asked | None:
@@ -199,38 +197,36 @@ class Survey:
 
     def stretch(self) -> Stretch | None:
         """Return the operations up to `stop` in columns, or None where they are not all by the book."""
+        block = self._block
         chapters = [chapter for chapter in self._chapters.values() if chapter.places]
-        typed, lines = self._typed, self._lines
-        told = Stretch(self._line, self._start, self.stop, typed, lines, self._opened, chapters, self._milestones)
-        told.marks = self._marks
-        places = told.places = list(chain.from_iterable([chapter.places for chapter in chapters]))
-        received = [typed[place] for place in places]
-        told.events = events = [op.frame for op in received]
-        told.ats = [op.at for op in received]
-        told.raws = [lines[place] for place in places]
-        told.kinds = list(map(self._speech.kinds.__getitem__, map(type, events)))
-        told.ids = [event.event_id for event in events]
-        told.stamps = [event.timestamp for event in events]
-        plain = self._divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
+        places = list(chain.from_iterable([chapter.places for chapter in chapters]))
+        received: list[Any] = _picked(block.ops, chapters)
+        events = [op.frame for op in received]
+        kinds = list(map(block.speech.kinds.__getitem__, map(type, events)))
+        stamps = [event.timestamp for event in events]
+        told = Stretch(
+            block,
+            self._start,
+            self.stop,
+            accepted=self._opened,
+            chapters=chapters,
+            milestones=self._milestones,
+            marks=self._marks,
+            places=places,
+            raws=_picked(block.lines, chapters),
+            ats=[op.at for op in received],
+            events=events,
+            kinds=kinds,
+            ids=[event.event_id for event in events],
+            stamps=stamps,
+            micros=[stamp.microsecond for stamp in stamps],
+            others=[at for at, kind in enumerate(kinds) if kind is not Kind.TEXT],
+        )
+        plain = _divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
         if not plain:
             return None
         join_texts(told)
         return told
-
-    def _divided(self, told: Stretch) -> bool:
-        """Give each chapter its part of the columns; tell whether runs start once, and come to an end but once."""
-        at = 0
-        for chapter in told.chapters:
-            chapter.first = at
-            at = chapter.stop = at + len(chapter.places)
-            if told.kinds[at - 1] is Kind.COMPLETED:
-                chapter.ends = True
-                told.ended.append(chapter)
-            if chapter.begins:
-                told.begun.append(chapter)
-        told.begun.sort(key=lambda chapter: chapter.places[0])
-        told.ended.sort(key=lambda chapter: chapter.places[-1])
-        return told.kinds.count(Kind.STARTED) == len(told.begun) and told.kinds.count(Kind.COMPLETED) == len(told.ended)
 
     def _own_trace(self, traceparent: str, user: str) -> bool:
         trace = traceparent.split("-")[1:2]
@@ -238,6 +234,34 @@ class Survey:
         if not trace or (mark is not None and mark.user != user):
             return False
         return self._marks.setdefault(trace[0].encode(), user) == user
+
+
+def _picked(column: list[T], chapters: list[Chapter]) -> list[T]:
+    """Return what stands in a column of the block where the chapters have their events, chapter by chapter."""
+    picked: list[T] = []
+    for chapter in chapters:
+        places = chapter.places
+        first, last = places[0], places[-1]
+        together = last - first == len(places) - 1
+        picked += column[first : last + 1] if together else [column[place] for place in places]
+    return picked
+
+
+def _divided(told: Stretch) -> bool:
+    """Give each chapter its part of the columns; tell whether runs start once, and come to an end but once."""
+    at = 0
+    for chapter in told.chapters:
+        chapter.first = at
+        at = chapter.stop = at + len(chapter.places)
+        if told.kinds[at - 1] is Kind.COMPLETED:
+            chapter.ends = True
+            told.ended.append(chapter)
+        if chapter.begins:
+            told.begun.append(chapter)
+    told.begun.sort(key=lambda chapter: chapter.places[0])
+    told.ended.sort(key=lambda chapter: chapter.places[-1])
+    others = [told.kinds[at] for at in told.others]
+    return others.count(Kind.STARTED) == len(told.begun) and others.count(Kind.COMPLETED) == len(told.ended)
 
 
 def _apart(told: Stretch) -> bool:
@@ -259,8 +283,7 @@ def _in_time(told: Stretch) -> bool:
             return False
     if [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
         return False
-    told.micros = micros = [stamp.microsecond for stamp in stamps]
-    round_ones = [at for at, micro in enumerate(micros) if not micro % 10_000]
+    round_ones = [at for at, micro in enumerate(told.micros) if not micro % 10_000]
     return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
 
 
