@@ -204,6 +204,7 @@ class Survey:
         events = [op.frame for op in received]
         kinds = list(map(block.speech.kinds.__getitem__, map(type, events)))
         stamps = [event.timestamp for event in events]
+        text = Kind.TEXT
         told = Stretch(
             block,
             self._start,
@@ -220,7 +221,7 @@ class Survey:
             ids=[event.event_id for event in events],
             stamps=stamps,
             micros=[stamp.microsecond for stamp in stamps],
-            others=[at for at, kind in enumerate(kinds) if kind is not Kind.TEXT],
+            others=[at for at, kind in enumerate(kinds) if kind is not text],
         )
         plain = _divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
         if not plain:
