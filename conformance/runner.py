@@ -439,6 +439,7 @@ class _Play:
             options.users or _CROWD[options.profile],
             lambda: self.judge.world.capabilities,
             self._facts,
+            lambda: frozenset(self.judge.violations),
             self.faults,
             self.process,
         )

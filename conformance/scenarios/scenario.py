@@ -52,7 +52,8 @@ class Disturbed(Exception):
 class Stage:
     """What one scenario has: fresh users, connections that are closed at its end, and the numbers of the profile.
 
-    `managed` is the target's process, where the kit started it.
+    `violated` gives the requirements that are violated so far, `managed` is the target's process, where the kit started
+    it.
     """
 
     wire: Wire
@@ -61,6 +62,7 @@ class Stage:
     users: int
     capabilities: Callable[[], frozenset[str]]
     announced: Callable[[], "Facts"]
+    violated: Callable[[], frozenset[str]]
     faults: Faults
     managed: Process | None = None
     clients: list[Client] = field(default_factory=list)
