@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance schema clean
+.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance fleet postgres status-page schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,15 @@ bench: .venv/.ready ## how fast: judging a long history, a large source tree, ve
 
 endurance: .venv/.ready ## kill -9 the engine at 50 random moments under load, and measure the memory that it takes
 	@$(BIN)/python -m tests.endurance
+
+fleet: .venv/.ready ## judge two engines on Redis behind a balancer, one of which is killed (SEED=1)
+	@$(BIN)/python -m tests.fleet --profile full --strict --seed $(SEED)
+
+postgres: .venv/.ready ## the tests of several engines, with a PostgreSQL as their journal
+	@FLEET_JOURNAL=postgresql $(BIN)/python -m pytest tests/fleet
+
+status-page: .venv/.ready ## photograph the status page for reports/samples/
+	@$(BIN)/python -m tests.operations
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore

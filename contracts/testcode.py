@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from contracts.source import Source
-from contracts.syntax import Function, Place, last_word
+from contracts.syntax import Function, Place, dotted, last_word
 
 _ASSERTS = re.compile(
     r"^_*(assert|check|verify|expect|ensure|validate|must|should|fail|approve|compare|raises|warns)|_(equal|raises|fails)$|^(fail|snapshot)"
@@ -98,7 +98,20 @@ def _comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> str:
     if isinstance(left, ast.Call) and last_word(left.func) == "len" and isinstance(right, ast.Constant):
         least = {ast.GtE: 0, ast.Gt: -1}.get(type(op))
         return "a length is never less than 0" if least is not None and right.value == least else ""
-    pure = isinstance(left, ast.Name | ast.Attribute | ast.Constant)
+    # A name that is compared with itself by == may be the test of an __eq__.
+    pure = isinstance(left, ast.Constant) or (isinstance(left, ast.Name) and isinstance(op, ast.Is))
     if pure and isinstance(op, ast.Eq | ast.Is | ast.GtE | ast.LtE) and same(left, right):
         return "a thing compared with itself"
     return ""
+
+
+def is_skipped(test: Test) -> bool:
+    """Tell whether a test is skipped, whatever the circumstances."""
+    decorators = [*test.function.decorator_list, *(test.place.class_.decorator_list if test.place.class_ else ())]
+    return any(is_skip(decorator) for decorator in decorators)
+
+
+def is_skip(node: ast.expr) -> bool:
+    """Tell whether a decorator or a mark skips without a condition."""
+    name = dotted(node.func) if isinstance(node, ast.Call) else dotted(node)
+    return name in ("pytest.mark.skip", "mark.skip", "unittest.skip")

@@ -173,9 +173,12 @@ async def _serve(server: EngineServer, bound: socket.socket) -> None:
 def settings_problem(settings: Settings) -> str | None:
     """Why an engine cannot be started with these, None if it can."""
     if settings.bus is not None:
-        from reference_impl.fleet.assembly import fleet_problem
+        try:
+            from reference_impl.fleet.assembly import fleet_problem
 
-        return asyncio.run(fleet_problem(settings))
+            return asyncio.run(fleet_problem(settings))
+        except ModuleNotFoundError as error:
+            return f"--bus needs {error.name}: install agent-conformance[redis,postgres]"
     return None if settings.journal is None else journal_problem(settings.journal)
 
 
@@ -238,6 +241,8 @@ def chosen(options: argparse.Namespace) -> Variant | None:
     """
     if options.fault is not None and options.odd is not None:
         raise EngineError("--fault and --odd: expected one of them, found both")
+    if options.bus is not None and (options.fault or options.odd):
+        raise EngineError("--bus: a faulty or odd engine is always alone; leave out --bus, or --fault and --odd")
     found: Variant
     if options.odd is not None:
         found = named_odd(options.odd)

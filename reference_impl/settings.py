@@ -83,6 +83,8 @@ class Settings:
             raise ValueError("Settings.secret is empty: give the secret that verifies tokens, 32 bytes or more.")
         if self.bus is not None and (self.journal is None) == (self.journal_url is None):
             raise ValueError("Settings.bus needs the one journal that all engines share: a file or a journal_url.")
+        if self.bus is not None and not self.bus.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("Settings.bus must be the URL of a Redis: redis://…, rediss://… or unix://….")
         if self.bus is None and self.journal_url is not None:
             raise ValueError("Settings.journal_url is for several engines: give their bus, or a journal in a file.")
         for each in fields(self):

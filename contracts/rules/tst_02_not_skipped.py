@@ -8,7 +8,7 @@ from contracts.facts import Marks
 from contracts.rule import Rule
 from contracts.source import Source
 from contracts.syntax import dotted, without_docstring
-from contracts.testcode import tests
+from contracts.testcode import is_skip, is_skipped, tests
 
 _CODE = re.compile(r"^\s*#+\s*(async def |def |class |import |from \w[\w.]* import |assert |@pytest)")
 _ENOUGH = 3
@@ -38,27 +38,17 @@ def look(source: Source, config: Config, marks: Marks) -> None:
             marks.count()
             marks.fail(statement.lineno, "the whole test file is skipped, whatever the circumstances")
             return
-    if found and all(any(_skip(d) for d in _decorators(test.function, test.place.class_)) for test in found):
+    if found and all(map(is_skipped, found)):
         first = min(found, key=lambda test: test.function.lineno)
         marks.fail(
             first.function.lineno, f"all {len(found)} tests of this file are skipped, whatever the circumstances"
         )
 
 
-def _decorators(function: ast.FunctionDef | ast.AsyncFunctionDef, cls: ast.ClassDef | None) -> list[ast.expr]:
-    return [*function.decorator_list, *(cls.decorator_list if cls is not None else ())]
-
-
-def _skip(node: ast.expr) -> bool:
-    """Tell whether a decorator or a mark skips without a condition."""
-    name = dotted(node.func) if isinstance(node, ast.Call) else dotted(node)
-    return name in ("pytest.mark.skip", "mark.skip", "unittest.skip")
-
-
 def _skips_all(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assign) and any(dotted(target) == "pytestmark" for target in statement.targets):
         value = statement.value
-        return any(_skip(mark) for mark in (value.elts if isinstance(value, ast.List | ast.Tuple) else [value]))
+        return any(is_skip(mark) for mark in (value.elts if isinstance(value, ast.List | ast.Tuple) else [value]))
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
         named = dotted(call.func) in ("pytest.skip", "skip")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,8 @@ from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
 
+log = logging.getLogger(__name__)
+
 FLUSH_S = 2.0
 
 
@@ -60,6 +63,7 @@ class FleetAssembly(Assembly):
             journal,
             name=settings.engine_name or bus.engine_id,
             lease_s=settings.lease_s,
+            asked=self.courier.asked,
             finish=self.finish,
             on_gone=self.note_gone,
             renew=self.renew,
@@ -68,6 +72,7 @@ class FleetAssembly(Assembly):
         self.replayer.watches = self.watches
         journal.subscribe(self.publish)
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving = False
 
     def create_session(self, websocket: WebSocket, identity: Identity) -> ClientSession:
         """The parts that one connection has to itself."""
@@ -115,31 +120,40 @@ class FleetAssembly(Assembly):
         await self.watches.catch_up()
 
     async def renew(self) -> None:
-        """Be told again of the users who are connected here; and of what was not told meanwhile."""
+        """Have again what Redis has lost of the users here; and what was not told meanwhile."""
+        assert isinstance(self.engine, FleetEngine)
+        await self.engine.claim_again()
         await self.watches.renew()
         await self.watches.catch_up()
 
     async def join(self) -> None:
         """Become one of the fleet. Raises RedisError and JournalFailed."""
         await self.members.join()
-        self._tasks = [
-            asyncio.create_task(work) for work in (self.courier.send_all(), self.courier.receive_all(), self._stay())
-        ]
+        courier, members = self.courier, self.members
+        for work in (courier.send_all(), courier.receive_all(), members.keep(), members.look_after()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(self._note_end)
+            self._tasks.append(task)
 
     async def leave(self) -> None:
         """Tell what there is to tell, then be one of the fleet no more."""
-        self._tasks.pop().cancel()
         with contextlib.suppress(TimeoutError, RedisError, JournalFailed):
             async with asyncio.timeout(FLUSH_S):
                 await self.courier.flush()
-                await self.members.leave()
+        self._leaving = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(RedisError, JournalFailed):
+            await self.members.leave()
         await self.bus.close()
 
-    async def _stay(self) -> None:
-        await self.members.keep()
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Without any of its tasks an engine is of no use to the others, nor they to it."""
+        if self._leaving:
+            return
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("This engine cannot be part of its fleet any more; it ends.", exc_info=error)
         self.close_failed()
 
     def close_failed(self) -> None:

@@ -64,7 +64,11 @@ class PostgresConnection:
 
     def __init__(self, url: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._connection: asyncpg.Connection[asyncpg.Record] = self._loop.run_until_complete(asyncpg.connect(url))
+        try:
+            self._connection: asyncpg.Connection[asyncpg.Record] = self._loop.run_until_complete(asyncpg.connect(url))
+        except BaseException:
+            self._loop.close()
+            raise
         self._numbered: dict[str, str] = {}
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> _Rows:

@@ -23,9 +23,9 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def redis_server(folder: Path) -> AsyncIterator[str]:
+async def redis_server(folder: Path, port: int | None = None) -> AsyncIterator[str]:
     """The URL of a Redis that keeps nothing on disk and is gone after the block."""
-    port = free_port()
+    port = port or free_port()
     words = [program("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
     words += ["--save", "", "--appendonly", "no", "--dir", str(folder)]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import connect
 
+from tests.fleet.services import free_port, redis_server
 from tests.reference_impl.engine_harness import Client, Engine, bearer, check_story, engine, say, script, tool, types
 
 
@@ -145,3 +147,33 @@ async def test_a_user_has_no_more_connections_than_allowed_in_all(bus: str, jour
             await first.run("nor is this one")
         async with one.client("alice"), one.client("alice") as again:
             await again.run("room again")
+
+
+async def test_a_redis_that_starts_anew_knows_again_who_is_where(tmp_path: Path, journal: str) -> None:
+    port = free_port()
+    async with AsyncExitStack() as stack:
+        async with redis_server(tmp_path, port) as bus:
+            one, two = await stack.enter_async_context(fleet(bus, journal, lease_s=0.4))
+            here = await stack.enter_async_context(one.client("alice"))
+            there = await stack.enter_async_context(two.client("alice"))
+            hanging = await here.start(script(tool("sleep", ms=400, text="x"), tool("hang")))
+            await there.have(1, "tool_executing")
+        web = await stack.enter_async_context(two.web("alice"))
+        while (await web.get("/ready")).status_code == 200:  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0.05)
+        await here.have(2, "tool_executing")
+        async with redis_server(tmp_path, port):
+            await there.have(2, "tool_executing")
+            accepted = None
+            while accepted is None:
+                await there.send("start_agent", user_request="again", request_id="again")
+                answer = await there.until(lambda frame: frame["type"] in ("run_accepted", "error"))
+                accepted = answer.get("payload")
+            for client in (here, there):
+                check_story(await client.follow(accepted["run_id"]))
+            await there.send("stop_agent", run_id=hanging["run_id"])
+            for client in (here, there):
+                events = await client.follow(hanging["run_id"])
+                check_story(events)
+                assert types(events)[-1] == "agent_stopped"
+            await stack.aclose()

@@ -3,10 +3,9 @@
 import contextlib
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from tests.fleet.services import RoundRobin
-from tests.reference_impl.engine_harness import Address, Process, check_story, process, say, script, spawn, tool
+from tests.reference_impl.engine_harness import Address, Process, check_story, process, say, script, tool
 
 LEASE = ("--lease-s", "1")
 
@@ -101,23 +100,3 @@ async def test_behind_a_balancer_it_does_not_matter_which_engine_answers(bus: st
             async with front.client("alice") as third:
                 await third.send("resume", run_id=run[0]["run_id"])
                 assert await third.follow(run[0]["run_id"]) == run
-
-
-async def test_what_a_fleet_cannot_use_is_one_clear_line(bus: str, tmp_path: Path) -> None:
-    alone = ("--journal", str(tmp_path / "journal.sqlite"))
-    nobody = "redis://:hidden@127.0.0.1:1"
-    database = ("--journal", "postgresql://me:hidden@127.0.0.1:1/x")
-    async with process(*alone):
-        for arguments, code, words in (
-            (("--bus", nobody, *alone), 69, "Redis"),
-            (("--bus", bus, *alone), 69, "journal"),
-            (("--bus", bus, *database), 69, "database"),
-            (("--bus", bus), 64, "journal"),
-            (database, 64, "bus"),
-        ):
-            child = await spawn("--port", "0", *arguments)
-            _, errors = await child.communicate()
-            assert child.returncode == code
-            assert len(errors.splitlines()) == 1
-            assert words in errors.decode()
-            assert "hidden" not in errors.decode()
