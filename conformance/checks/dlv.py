@@ -10,8 +10,8 @@ from conformance.events import Flaw, Kind
 from conformance.express.stretch import Stretch
 from conformance.statistics import Decision, needed, share
 from conformance.story import Notice, Passage, Sighting, Stream
+from conformance.streams import saw_begin
 from conformance.verdict import Measurement
-from conformance.world import saw_begin
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _ALLOWED_LATE = 0.05
