@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from conformance.verdict import Finding, Verdict, Witness
 from reports import charts, outline, phrases, timeline
+from reports.document import Document
 from reports.scene import Scene, scenes
 from reports.visible import block, one_line, pretty
 
@@ -38,6 +39,13 @@ def render(verdict: Verdict, history: Path | None = None) -> str:
         script=script,
         script_hash=_hash(script),
     )
+
+
+def render_document(document: Document) -> str:
+    """Render a report of sections and tables as a self-contained HTML document."""
+    environment = _environment()
+    template = environment.get_template("stability.html.jinja")
+    return template.render(document=document, style=_source(environment, "report.css"))
 
 
 def _environment() -> Environment:

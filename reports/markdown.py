@@ -30,8 +30,8 @@ _NUMBERED = re.compile(r"^([0-9]+)([.)])(?=\s|$)")
 def render(verdict: Verdict) -> str:
     """Render a verdict as a Markdown document."""
     parts = [
-        f"# {WORDS[verdict.verdict]}: {_prose(verdict.target, limit=_CELL)}",
-        "\n".join(f"- {_prose(sentence)}" for sentence in why(verdict)),
+        f"# {WORDS[verdict.verdict]}: {prose(verdict.target, limit=_CELL)}",
+        "\n".join(f"- {prose(sentence)}" for sentence in why(verdict)),
         *_notes("Warnings", verdict.warnings),
         *_notes("Errors in the kit itself", verdict.harness_errors),
         "## Families",
@@ -55,8 +55,8 @@ def _families(verdict: Verdict) -> str:
     headings = ("Family", "Title", "Pass", "Fail", "Unknown", "N/A", "Exercised")
     rows = [
         (
-            _prose(family.id),
-            _prose(family.title),
+            prose(family.id),
+            prose(family.title),
             *(
                 f"{count:,}"
                 for count in (family.passed, family.failed, family.unknown, family.not_applicable, family.exercised)
@@ -64,40 +64,40 @@ def _families(verdict: Verdict) -> str:
         )
         for family in families(verdict)
     ]
-    return _table(headings, "llrrrrr", rows)
+    return table(headings, "llrrrrr", rows)
 
 
 def _requirements(verdict: Verdict) -> str:
     broken = {requirement.id for requirement in violated(verdict)}
     rows = [
         (
-            f"[{_prose(r.id)}](#{r.id.lower()})" if r.id in broken and r.id.isascii() else _prose(r.id),
+            f"[{prose(r.id)}](#{r.id.lower()})" if r.id in broken and r.id.isascii() else prose(r.id),
             r.level.value,
             f"**{WORDS[r.verdict]}**" if r.id in broken else WORDS[r.verdict],
             f"{r.exercised:,}",
-            _prose(r.reason, limit=_CELL),
+            prose(r.reason, limit=_CELL),
         )
         for family in families(verdict)
         for r in family.requirements
     ]
-    return _table(("Requirement", "Level", "Verdict", "Exercised", "Reason"), "lllrl", rows)
+    return table(("Requirement", "Level", "Verdict", "Exercised", "Reason"), "lllrl", rows)
 
 
 def _measurements(verdict: Verdict) -> str:
-    rows = [(_prose(m.name, limit=_CELL), _prose(measured(m)), f"{m.samples:,}") for m in verdict.measurements]
-    return _table(("Measurement", "Value", "Samples"), "lrr", rows)
+    rows = [(prose(m.name, limit=_CELL), prose(measured(m)), f"{m.samples:,}") for m in verdict.measurements]
+    return table(("Measurement", "Value", "Samples"), "lrr", rows)
 
 
 def _environment(verdict: Verdict) -> str:
-    return _table(("", "Value"), "ll", [(name, _prose(value)) for name, value in environment(verdict)])
+    return table(("", "Value"), "ll", [(name, prose(value)) for name, value in environment(verdict)])
 
 
 def _violation(requirement: RequirementVerdict, repeat: str | None) -> Iterable[str]:
-    yield f"### {_prose(requirement.id)}"
-    yield f"**{requirement.level}:** {_prose(requirement.statement)}"
+    yield f"### {prose(requirement.id)}"
+    yield f"**{requirement.level}:** {prose(requirement.statement)}"
     reason = rationale(requirement.id)
     if reason:
-        yield f"Why it matters: {_prose(reason)}"
+        yield f"Why it matters: {prose(reason)}"
     yield f"{occurrences(requirement).capitalize()}."
     for number, finding in enumerate(requirement.findings, 1):
         yield from _finding(number, finding)
@@ -107,8 +107,8 @@ def _violation(requirement: RequirementVerdict, repeat: str | None) -> Iterable[
 
 
 def _finding(number: int, finding: Finding) -> Iterable[str]:
-    yield f"#### {number}. {_prose(finding.message, limit=_CELL)}"
-    lines = [f"- expected: {_prose(finding.expected)}", f"- actual: {_prose(finding.actual)}"]
+    yield f"#### {number}. {prose(finding.message, limit=_CELL)}"
+    lines = [f"- expected: {prose(finding.expected)}", f"- actual: {prose(finding.actual)}"]
     lines += [f"- {name}: {_code(value)}" for name, value in setting(finding)]
     yield "\n".join(lines)
     if finding.witnesses:
@@ -123,16 +123,16 @@ def _notes(title: str, notes: tuple[str, ...]) -> Iterable[str]:
     if notes:
         yield f"## {title}"
         for note in notes:
-            yield _fence(block(note.strip(), limit=_TRACE), "text") if "\n" in note.strip() else f"- {_prose(note)}"
+            yield _fence(block(note.strip(), limit=_TRACE), "text") if "\n" in note.strip() else f"- {prose(note)}"
 
 
-def _table(headings: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table whose cells are Markdown already; `alignment` has an l or r for each column."""
     rules = ["---:" if side == "r" else "---" for side in alignment]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headings, rules, *rows))
 
 
-def _prose(text: str, *, limit: int = _SENTENCE) -> str:
+def prose(text: str, *, limit: int = _SENTENCE) -> str:
     """Write a text of one line as running text, where nothing in it is markup."""
     escaped = _NUMBERED.sub(r"\1\\\2", _MEANINGFUL.sub(r"\\\g<0>", one_line(text, limit=limit)))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conformance.verdict import Verdict
-from reports import html, junit, markdown, sarif
+from reports import html, junit, markdown, sarif, stability
+from reports.compare import Comparison
+from reports.document import markdown as markdown_of
 
 FORMATS: tuple[tuple[str, Callable[[Verdict], str]], ...] = (
     ("report.md", markdown.render),
@@ -27,6 +29,16 @@ def write_all(verdict: Verdict, directory: Path, *, history: Path | None = None)
     written.append(_write(directory / "report.html", html.render(verdict, history).encode()))
     written += [_write(directory / name, render(verdict).encode()) for name, render in FORMATS]
     return written
+
+
+def write_comparison(comparison: Comparison, directory: Path) -> list[Path]:
+    """Write the stability report, `stability.md` and `stability.html`, into a directory; return the paths."""
+    directory.mkdir(parents=True, exist_ok=True)
+    document = stability.document(comparison)
+    return [
+        _write(directory / "stability.md", markdown_of(document).encode()),
+        _write(directory / "stability.html", html.render_document(document).encode()),
+    ]
 
 
 def _write(path: Path, content: bytes) -> Path:
