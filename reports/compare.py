@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from conformance.catalogue import Level
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
-from reports.performance import Waits, compared
+from reports.performance import BY, Waits, compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Comparison:
         """What the candidate does worse, a sentence each: what it breaks, and where it is slower."""
         broken = [f"{row.id} ({row.level}) is violated and was not." for row in self.changed(Change.BROKEN)]
         return broken + [
-            f"The p95 of the {waits.name} is more than 10 % higher." for waits in self.waits if waits.regressed
+            f"The p95 of the {waits.name} is more than {BY} higher." for waits in self.waits if waits.regressed
         ]
 
 

@@ -48,6 +48,11 @@ def render_document(document: Document) -> str:
     return template.render(document=document, style=_source(environment, "report.css"))
 
 
+def picture(template: str, **values: object) -> str:
+    """Render an SVG template by itself."""
+    return _environment().get_template(template).render(**values) + "\n"
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("reports", "templates"),

@@ -35,7 +35,7 @@ def render(verdict: Verdict) -> str:
         *_notes("Warnings", verdict.warnings),
         *_notes("Errors in the kit itself", verdict.harness_errors),
         "## Families",
-        _families(verdict),
+        families_table(verdict),
     ]
     broken = violated(verdict)
     if broken:
@@ -47,11 +47,12 @@ def render(verdict: Verdict) -> str:
         parts += ["## Measurements", _measurements(verdict)]
     parts += ["## Environment", _environment(verdict)]
     if verdict.repeat:
-        parts += ["## Repeat", _fence(one_line(verdict.repeat, limit=_TRACE), "sh")]
+        parts += ["## Repeat", fence(one_line(verdict.repeat, limit=_TRACE), "sh")]
     return "\n\n".join(parts) + "\n"
 
 
-def _families(verdict: Verdict) -> str:
+def families_table(verdict: Verdict) -> str:
+    """Lay out what each family has come to."""
     headings = ("Family", "Title", "Pass", "Fail", "Unknown", "N/A", "Exercised")
     rows = [
         (
@@ -103,27 +104,27 @@ def _violation(requirement: RequirementVerdict, repeat: str | None) -> Iterable[
         yield from _finding(number, finding)
     if repeat:
         yield "Repeat this:"
-        yield _fence(one_line(narrowed(repeat, requirement.id), limit=_TRACE), "sh")
+        yield fence(one_line(narrowed(repeat, requirement.id), limit=_TRACE), "sh")
 
 
 def _finding(number: int, finding: Finding) -> Iterable[str]:
     yield f"#### {number}. {prose(finding.message, limit=_CELL)}"
     lines = [f"- expected: {prose(finding.expected)}", f"- actual: {prose(finding.actual)}"]
-    lines += [f"- {name}: {_code(value)}" for name, value in setting(finding)]
+    lines += [f"- {name}: {code(value)}" for name, value in setting(finding)]
     yield "\n".join(lines)
     if finding.witnesses:
         frames = [
             f"{one_line(caption(witness), limit=_CELL)}  {one_line(witness.text, limit=_FRAME)}"
             for witness in finding.witnesses
         ]
-        yield _fence("\n".join(frames), "text")
+        yield fence("\n".join(frames), "text")
 
 
 def _notes(title: str, notes: tuple[str, ...]) -> Iterable[str]:
     if notes:
         yield f"## {title}"
         for note in notes:
-            yield _fence(block(note.strip(), limit=_TRACE), "text") if "\n" in note.strip() else f"- {prose(note)}"
+            yield fence(block(note.strip(), limit=_TRACE), "text") if "\n" in note.strip() else f"- {prose(note)}"
 
 
 def table(headings: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
@@ -138,13 +139,14 @@ def prose(text: str, *, limit: int = _SENTENCE) -> str:
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Write a text of one line as a code span. Not for tables: there is no way to escape a pipe after a backslash."""
     text = one_line(text, limit=_SENTENCE)
     ticks = "`" * (longest_run(text, "`") + 1)
     return f"{ticks} {text} {ticks}" if text.startswith("`") or text.endswith("`") else f"{ticks}{text}{ticks}"
 
 
-def _fence(text: str, language: str) -> str:
+def fence(text: str, language: str) -> str:
+    """Write a text as a code block."""
     ticks = "`" * max(3, longest_run(text, "`") + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"

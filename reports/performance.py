@@ -12,8 +12,9 @@ from conformance.statistics import at_most
 from conformance.verdict import Distribution, Verdict
 from reports.charts import percentile, total
 
-MARGIN = 1.10
+MARGIN = 1.05
 """Slower by less than this factor is no regression."""
+BY = f"{(MARGIN - 1) * 100:.0f} %"
 ALPHA = 0.01
 CONFIDENCE = 0.95
 PERCENT = 95

@@ -8,7 +8,7 @@ from conformance.verdict import Outcome, Verdict
 from reports.compare import Change, Comparison, Judged, Row
 from reports.document import Claim, Document, Link, Section, Table, address
 from reports.outline import ORDER
-from reports.performance import ALPHA, CONFIDENCE, FEWEST, MARGIN, Quantile, Waits
+from reports.performance import ALPHA, BY, CONFIDENCE, FEWEST, Quantile, Waits
 from reports.phrases import WORDS, measured, plural
 
 _COMPLETENESS = frozenset(("EVT", "SCH", "ORD", "DLV"))
@@ -137,8 +137,8 @@ def _performance(comparison: Comparison) -> Section:
     method = Claim(
         "Method: the p95 of each run is one sample, because runs differ by more than what is within them. Slower is "
         f"claimed where Mann and Whitney's exact one-sided test rejects, at {ALPHA:.0%}, that the candidate's are "
-        f"higher by {MARGIN - 1:.0%} at most. That needs five runs a side (or as many in all), each of {FEWEST} samples at "
-        f"least. Percentiles are of all samples of a side, with bounds at {CONFIDENCE:.0%} by order statistics."
+        f"higher by {BY} at most. That needs five runs a side, or more on one, each of {FEWEST} "
+        f"samples at least. Percentiles are of all samples of a side; bounds at {CONFIDENCE:.0%}, by order statistics."
     )
     if not comparison.waits:
         return Section("performance", "Performance", (method, Claim("No waits were measured on both sides.")))
@@ -227,12 +227,12 @@ def _rules(recommended: Advice, reasons: list[str]) -> Section:
 
 
 def _speed(waits: Waits) -> str:
-    runs = f"{plural(len(waits.baseline), 'run')} against {len(waits.candidate)}"
+    runs = f"{plural(len(waits.baseline), 'run')} of enough samples against {len(waits.candidate)}"
     if waits.p is None:
         return f"{waits.name}: {runs} are too few to claim that the candidate is slower, or that it is not."
     if waits.regressed:
-        return f"{waits.name}: the p95 is more than 10 % higher (p = {waits.p:.4f}, {runs})."
-    return f"{waits.name}: no p95 that is more than 10 % higher could be shown (p = {waits.p:.3f}, {runs})."
+        return f"{waits.name}: the p95 is more than {BY} higher (p = {waits.p:.4f}, {runs})."
+    return f"{waits.name}: no p95 that is more than {BY} higher could be shown (p = {waits.p:.3f}, {runs})."
 
 
 def _differences(comparison: Comparison) -> Iterable[Claim]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conformance.verdict import Verdict
-from reports import html, junit, markdown, sarif, stability
+from reports import badge, ctrf, github, html, junit, markdown, sarif, stability
 from reports.compare import Comparison
 from reports.document import markdown as markdown_of
 
@@ -14,6 +14,19 @@ FORMATS: tuple[tuple[str, Callable[[Verdict], str]], ...] = (
     ("results.sarif", sarif.render),
 )
 """Each file and what renders it from the verdict alone; `verdict.json` and `report.html` come before them all."""
+
+
+PRINTED: dict[str, Callable[[Verdict], str]] = {
+    "markdown": markdown.render,
+    "junit": junit.render,
+    "sarif": sarif.render,
+    "ctrf": ctrf.render,
+    "github": github.annotations,
+    "github-summary": github.summary,
+    "github-comment": github.comment,
+    "badge": badge.render,
+}
+"""What `report DIR --format NAME` prints."""
 
 
 def write_all(verdict: Verdict, directory: Path, *, history: Path | None = None) -> list[Path]:

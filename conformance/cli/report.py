@@ -14,6 +14,7 @@ from conformance.verdict import Verdict, exit_code
 if TYPE_CHECKING:
     from reports.compare import Run
 
+_FORMATS = ("markdown", "junit", "sarif", "ctrf", "github", "github-summary", "github-comment", "badge")
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -22,10 +23,17 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--against", type=_FOLDER, help="The baseline: compare with this run, or these runs.")
 @click.option("--fail-on", type=click.Choice(["regression"]), help="Exit with 1 where the candidate is worse.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write (default: DIR).")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the run in that form, and write nothing.")
 @click.option("--strict", is_flag=True, help="A violated SHOULD and an undecided MUST fail, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout.")
 def command(
-    directory: Path, against: Path | None, fail_on: str | None, out: Path | None, strict: bool, as_json: bool
+    directory: Path,
+    against: Path | None,
+    fail_on: str | None,
+    out: Path | None,
+    form: str | None,
+    strict: bool,
+    as_json: bool,
 ) -> int:
     """Render a stored run again; or, with --against, write the stability report of a candidate and a baseline.
 
@@ -34,6 +42,7 @@ def command(
 
     \b
       agent-conformance report reports/out/verify-20260131-093000
+      agent-conformance report reports/out/verify-20260131-093000 --format github-summary >> "$GITHUB_STEP_SUMMARY"
       agent-conformance report runs/new --against runs/old --fail-on regression
     """
     if against is None:
@@ -41,8 +50,20 @@ def command(
             raise click.UsageError("--fail-on needs --against DIR: a regression is from one run to another")
         history = directory / "history.jsonl"
         verdict = _read(directory / "verdict.json")
+        if form is not None:
+            return _print(verdict, form, strict=strict)
         return conclude(verdict, out=out or directory, as_json=as_json, strict=strict, history=history)
+    if form is not None:
+        raise click.UsageError("--format prints one run: it does not go with --against")
     return _compare(directory, against, out or directory, fail_on_regression=fail_on is not None, strict=strict)
+
+
+def _print(verdict: Verdict, form: str, *, strict: bool) -> int:
+    """Print a run in one form. Its exit code is that of the run, so that printing can be the gate."""
+    from reports.writer import PRINTED
+
+    click.echo(PRINTED[form](verdict), nl=False)
+    return exit_code(verdict, strict=strict)
 
 
 def _compare(directory: Path, against: Path, out: Path, *, fail_on_regression: bool, strict: bool) -> int:

@@ -8,27 +8,30 @@ from random import Random
 import msgspec
 import pytest
 
-from conformance.verdict import Block, Distribution, Verdict
-from reports.charts import percentile, total
+from conformance.verdict import Block, Distribution
+from reports.charts import percentile
 from reports.performance import ALPHA, compared, quantile, rarity, slower
 from tests.reports.report_verdicts import passing
 
-RECORDED = Path(__file__).parents[2] / "reports/samples/reference-engine/verdict.json"
+RECORDED = Path(__file__).with_name("recorded_waits.json")
+"""Waits of two runs of the reference engine: how many took at most so many µs. One machine was quiet, one busy."""
 RUNS = 5
+SAMPLES = 3_400
 NOISE = 0.03
 """How much runs of one engine differ on a quiet machine (standard deviation of the logarithm)."""
 
 
-@pytest.fixture(scope="module")
-def recorded() -> dict[int, int]:
-    verdict = msgspec.json.decode(RECORDED.read_bytes(), type=Verdict)
-    return total(next(waits for waits in verdict.distributions if waits.name == "delivery latency"))
+@pytest.fixture(scope="module", params=["quiet", "busy"])
+def recorded(request: pytest.FixtureRequest) -> dict[int, int]:
+    runs = msgspec.json.decode(RECORDED.read_bytes(), type=dict[str, dict[int, int]])
+    found: dict[int, int] = runs[request.param]
+    return found
 
 
 def drawn(recorded: dict[int, int], random: Random, factor: float) -> dict[int, int]:
     """The waits of a run, drawn from those recorded, all slower or faster by chance, and by a factor."""
     pace = factor * random.lognormvariate(0, NOISE)
-    waits = Counter(random.choices(list(recorded), weights=list(recorded.values()), k=2_000))
+    waits = Counter(random.choices(list(recorded), weights=list(recorded.values()), k=SAMPLES))
     return {round(us * pace): waits[us] for us in sorted(waits)}
 
 
@@ -44,12 +47,12 @@ def claims(recorded: dict[int, int], factor: float, seed: int) -> int:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_the_same_engine_is_never_claimed_to_be_slower(recorded: dict[int, int], seed: int) -> None:
     assert claims(recorded, 1.0, seed) == 0
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3])
 def test_an_engine_that_is_30_percent_slower_is_found_out(recorded: dict[int, int], seed: int) -> None:
     assert claims(recorded, 1.3, seed) >= 19
 
@@ -69,7 +72,7 @@ def test_runs_are_compared_by_their_percentiles(recorded: dict[int, int]) -> Non
     ]
     (waits,) = compared(*sides)
     assert waits.regressed
-    assert waits.samples == (RUNS * 2_000, RUNS * 2_000)
+    assert waits.samples == (RUNS * SAMPLES, RUNS * SAMPLES)
     assert all(after.value > before.value for before, after in zip(waits.before, waits.after, strict=True))
     assert compared(sides[0], [passing()]) == []
 

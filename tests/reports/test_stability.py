@@ -85,7 +85,7 @@ def test_every_link_leads_to_an_anchor_or_to_a_report() -> None:
 def test_nothing_is_claimed_of_speed_without_enough_runs() -> None:
     text = markdown(document(sides(passing(), passing())))
     assert "No waits were measured on both sides" in text
-    assert "more than 10 % higher (" not in text
+    assert "% higher (" not in text
 
 
 @pytest.mark.parametrize("text", [HOSTILE, LONG, "\ud800</style><script>alert(1)</script>"])
