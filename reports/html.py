@@ -79,6 +79,7 @@ def _environment() -> Environment:
         "narrowed": phrases.narrowed,
         "occurrences": phrases.occurrences,
         "setting": outline.setting,
+        "whose": _whose,
         "why": phrases.why,
         "words": phrases.WORDS,
     }
@@ -96,6 +97,12 @@ def _brief(text: str) -> str:
 
 def _drawing(scene: Scene) -> timeline.Timeline:
     return timeline.Drawing(scene).timeline()
+
+
+def _whose(witness: Witness, scene: Scene | None) -> str | None:
+    """Return whose operation a witness is: what it says, else the user of its connection."""
+    line = scene.lines.get(witness.conn) if scene and witness.conn is not None else None
+    return witness.user or (line.user if line else None)
 
 
 def _framed(witness: Witness, finding: Finding, scene: Scene | None) -> Iterator[tuple[Markup, bool]]:

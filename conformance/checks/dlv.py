@@ -117,24 +117,24 @@ class Latency(Check):
 
     def screen(self, told: Stretch) -> bool:
         """Every event is in time."""
-        ats, stamps = told.ats, told.stamps
-        if len(told.passed) < len(ats):
-            ats, stamps = [ats[at] for at in told.passed], [stamps[at] for at in told.passed]
-        if told.before:
-            ats = [*ats, *(seen.op.at for seen in told.before)]
-            stamps = [*stamps, *(seen.event.timestamp for seen in told.before if seen.event.timestamp)]
-        self._told_at = ats
-        self._told = late = self._late_us(ats, stamps) if ats else []
+        self._told = late = self._late_us(told)
+        ats = told.ats if len(told.passed) == len(told.ats) else [told.ats[at] for at in told.passed]
+        self._told_at = ats + [seen.op.at for seen in told.before]
         return not late or (-self._skew_us < min(late) <= max(late) < self._skew_us and max(late) <= self._slow_us)
 
-    def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
-        """Return how long after its timestamp each event arrived."""
-        earliest = min(stamps)
-        before = (earliest - self._began) // _US
-        since = [stamp - earliest for stamp in stamps]
-        if max(since) < _SECOND:
-            return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
-        return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
+    def _late_us(self, told: Stretch) -> list[int]:
+        """Return how long after its timestamp each event that is due arrived."""
+        stamps, began = told.stamps, self._began
+        since = min([stamps[run.first] for run in told.chapters], default=began).replace(microsecond=0)
+        until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
+        if until - since < _SECOND:
+            start = (since - began) // _US
+            late = [at - start - micro for at, micro in zip(told.ats, told.micros, strict=True)]
+        else:
+            late = [at - (stamp - began) // _US for at, stamp in zip(told.ats, stamps, strict=True)]
+        if len(told.passed) < len(late):
+            late = [late[at] for at in told.passed]
+        return late + [seen.op.at - (seen.event.timestamp - began) // _US for seen in told.before]  # type: ignore[operator]
 
     def tally(self, told: Stretch) -> None:
         """Count the latencies."""

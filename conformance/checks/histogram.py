@@ -27,12 +27,23 @@ class Histogram:
 
     def add_all(self, ats: Sequence[int], us: Sequence[int]) -> None:
         """Count many waits, each with its end (in µs)."""
-        keys = [
-            at // _SECOND_US * _TENTHS + min(_LONGEST, max(0, wait // 100)) for at, wait in zip(ats, us, strict=True)
-        ]
-        for key, count in Counter(keys).items():
+        if not us:
+            return
+        second = min(ats) // _SECOND_US
+        if second == max(ats) // _SECOND_US:
+            base, low, high = second * _TENTHS, min(us) // 100, max(us) // 100
+            counted = {low: len(us)} if low == high else Counter([wait // 100 for wait in us])
+            keys = {base + min(_LONGEST, max(0, tenths)): 0 for tenths in counted}
+            for tenths, count in counted.items():
+                keys[base + min(_LONGEST, max(0, tenths))] += count
+        else:
+            keys = Counter(
+                at // _SECOND_US * _TENTHS + min(_LONGEST, max(0, wait // 100))
+                for at, wait in zip(ats, us, strict=True)
+            )
+        for key, count in keys.items():
             self._counts[key] = self._counts.get(key, 0) + count
-        self.samples += len(keys)
+        self.samples += len(us)
 
     def over(self, bound_ms: float) -> int:
         """Return how many samples lie above a bound."""
