@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance fleet postgres status-page schema clean
+.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ status-page: .venv/.ready ## photograph the status page for reports/samples/
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore
+
+samples: .venv/.ready ## make the sample reports in reports/samples/ anew (minutes; pictures need Chromium)
+	@$(BIN)/python -m tests.reports.samples
 
 schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json

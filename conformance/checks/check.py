@@ -18,7 +18,7 @@ from conformance.events import Kind
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Frame, Operation
 from conformance.story import Sighting, Story
-from conformance.verdict import Finding, Measurement, Witness
+from conformance.verdict import Distribution, Finding, Measurement, Witness
 from conformance.world import World
 
 EVERY_EVENT = tuple(Kind)
@@ -102,7 +102,8 @@ class Check:
     """Decides some requirements. `exercised` counts the situations that could have shown a violation of each.
 
     `dialect` names the only one whose histories it looks at, if so.
-    `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures.
+    `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures,
+    `distributions` the samples behind them.
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
@@ -113,6 +114,7 @@ class Check:
         self.exercised = dict.fromkeys(self.decides, 0)
         self.undecided: dict[str, str] = {}
         self.measured: list[Measurement] = []
+        self.distributions: list[Distribution] = []
         self._report = report
 
     def finish(self) -> None:

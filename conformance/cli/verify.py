@@ -106,7 +106,8 @@ def command(
             ),
             hint=f"interrupted; what was recorded so far: agent-conformance check {directory / 'history.jsonl'}",
         )
-    code = conclude(verdict, out=directory, as_json=as_json, strict=strict)
+    history = directory / "history.jsonl"
+    code = conclude(verdict, out=directory, as_json=as_json, strict=strict, history=history)
     if progress.exploration is not None:
         _tell(progress.exploration, err=as_json)
     return code
