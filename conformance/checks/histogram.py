@@ -29,18 +29,14 @@ class Histogram:
         """Count many waits, each with its end (in µs)."""
         if not us:
             return
+        if min(us) < 0 or max(us) // 100 > _LONGEST:
+            us = [min(_LONGEST * 100, max(0, wait)) for wait in us]
         second = min(ats) // _SECOND_US
         if second == max(ats) // _SECOND_US:
-            base, low, high = second * _TENTHS, min(us) // 100, max(us) // 100
-            counted = {low: len(us)} if low == high else Counter([wait // 100 for wait in us])
-            keys = {base + min(_LONGEST, max(0, tenths)): 0 for tenths in counted}
-            for tenths, count in counted.items():
-                keys[base + min(_LONGEST, max(0, tenths))] += count
+            base = second * _TENTHS
+            keys = Counter([base + wait // 100 for wait in us])
         else:
-            keys = Counter(
-                at // _SECOND_US * _TENTHS + min(_LONGEST, max(0, wait // 100))
-                for at, wait in zip(ats, us, strict=True)
-            )
+            keys = Counter([at // _SECOND_US * _TENTHS + wait // 100 for at, wait in zip(ats, us, strict=True)])
         for key, count in keys.items():
             self._counts[key] = self._counts.get(key, 0) + count
         self.samples += len(us)
