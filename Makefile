@@ -46,7 +46,7 @@ examples: .venv/.ready ## gate the examples by the commands of the guide (needs 
 	@$(BIN)/python -m tests.examples
 
 docs: .venv/.ready ## build the documentation, warnings are errors, to build/docs/
-	@$(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
 	@$(BIN)/python -m tests.kill_matrix $(ONLY)
