@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance schema clean
+.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ help: ## show this list
 verify: .venv/.ready ## start the reference engine, judge it, write the report to reports/out/
 	@$(BIN)/agent-conformance verify --reference
 
-test: lint types imports unit ## lint, types, import contracts and all tests
+test: lint types imports audit unit ## lint, types, import contracts, the audit of our own source and all tests
 
 lint: .venv/.ready ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -23,6 +23,9 @@ types: .venv/.ready ## mypy, strict
 
 imports: .venv/.ready ## our own layers, as import-linter contracts
 	@$(BIN)/lint-imports
+
+audit: .venv/.ready ## our own source, as agent-conformance audit judges it (contracts.toml)
+	@$(BIN)/agent-conformance audit . --strict
 
 unit: .venv/.ready ## all tests, two files at a time
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
@@ -55,14 +58,24 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: judging a long history, verifying the reference engine, and the engine itself
+bench: .venv/.ready ## how fast: judging a long history, a large source tree, verifying the reference engine, the engine
 	@$(BIN)/python -m benchmarks.judge
 	@$(BIN)/python -m benchmarks.ag_ui
+	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.verify
 	@$(BIN)/python -m benchmarks.engine
 
 endurance: .venv/.ready ## kill -9 the engine at 50 random moments under load, and measure the memory that it takes
 	@$(BIN)/python -m tests.endurance
+
+fleet: .venv/.ready ## judge two engines on Redis behind a balancer, one of which is killed (SEED=1)
+	@$(BIN)/python -m tests.fleet --profile full --strict --seed $(SEED)
+
+postgres: .venv/.ready ## the tests of several engines, with a PostgreSQL as their journal
+	@FLEET_JOURNAL=postgresql $(BIN)/python -m pytest tests/fleet
+
+status-page: .venv/.ready ## photograph the status page for reports/samples/
+	@$(BIN)/python -m tests.operations
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore
@@ -71,4 +84,4 @@ schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json
 
 clean: ## remove what the commands above made
-	@rm -rf .venv tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis reports/out
+	@rm -rf .venv tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .agent_conformance_cache .hypothesis reports/out

@@ -154,7 +154,7 @@ class Assembly:
             engine=self.settings.engine_name or "",
             engines=1,
             draining=self.engine.draining,
-            users=runs.users,
+            users={"connected": self.manager.users(), "running": runs.users},
             connections=self.manager.states(),
             runs={state.value: runs.states.get(state, 0) for state in ExecutionState if not state.final},
             ended={state.value: runs.ended.get(state, 0) for state in ExecutionState if state.final},

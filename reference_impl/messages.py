@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from reference_impl.context import require_id
+from reference_impl.context import UserExecutionContext, require_id
 from reference_impl.errors import ErrorCode, InvalidIdentity, Refusal
 from reference_impl.events import format_timestamp
+from reference_impl.settings import Settings
 
 T = TypeVar("T")
 
@@ -197,26 +198,25 @@ def _decode(decoder: "msgspec.json.Decoder[T]", data: str | bytes, name: str) ->
         raise Refusal(ErrorCode.BAD_JSON, f"The {name} is nested too deeply.") from None
 
 
-def encode_established(
-    *, connection_id: str, user_id: str, now: float, heartbeat_s: float, run_limit_s: float, max_message_bytes: int
-) -> str:
+def encode_established(connection_id: str, user_id: str, settings: Settings) -> str:
     """The first frame on every connection (WIRE.md, Connect); `limits` is extra information."""
     frame = {
         "type": "connection_established",
         "protocol": PROTOCOL,
         "connection_id": connection_id,
         "user_id": user_id,
-        "server_time": format_timestamp(now),
-        "heartbeat_s": heartbeat_s,
+        "server_time": server_time(),
+        "heartbeat_s": settings.heartbeat_s,
         "capabilities": CAPABILITIES,
-        "limits": {"run_s": run_limit_s, "message_bytes": max_message_bytes},
+        "limits": {"run_s": settings.run_limit_s, "message_bytes": settings.max_message_bytes},
     }
     return _encoder.encode(frame).decode()
 
 
-def accepted_payload(*, request_id: str, run_id: str, thread_id: str, duplicate: bool) -> dict[str, Any]:
+def accepted_payload(context: UserExecutionContext, *, duplicate: bool) -> dict[str, Any]:
     """The ids of an accepted run: payload of `run_accepted`, body of the answer to `POST /runs`."""
-    return {"request_id": request_id, "run_id": run_id, "thread_id": thread_id, "duplicate": duplicate}
+    ids = {"request_id": context.request_id, "run_id": context.run_id, "thread_id": context.thread_id}
+    return {**ids, "duplicate": duplicate}
 
 
 def encode_answer(type: str, payload: dict[str, Any]) -> str:

@@ -38,7 +38,8 @@ class ReliabilityManager:
 
     def __init__(self, retry: RetryHandler, *, threshold: int, reset_s: float) -> None:
         self.retry = retry
-        self._reached = [(Exception, lambda error: not isinstance(error, NOT_BEGUN))]
+        # A run that is stopped cancels its calls: that says nothing of what was called, either.
+        self._reached = [(BaseException, lambda error: not isinstance(error, NOT_BEGUN))]
         self._circuits = AsyncCircuitBreakerFactory(default_threshold=threshold, default_ttl=reset_s)
 
     async def call(self, dependency: str, action: Callable[[], Awaitable[T]]) -> T:

@@ -86,12 +86,7 @@ class RunRoutes(EngineRoutes):
             refusal.request_id = request_id_of(message)
             raise
         context = acceptance.context
-        body = accepted_payload(
-            request_id=context.request_id,
-            run_id=context.run_id,
-            thread_id=context.thread_id,
-            duplicate=acceptance.duplicate,
-        )
+        body = accepted_payload(context, duplicate=acceptance.duplicate)
         return JSONResponse(body, 202, headers={**NO_STORE, "Location": f"/runs/{context.run_id}/events"})
 
     async def events(self, request: Request) -> Response:

@@ -26,6 +26,8 @@ class Settings:
     endpoints: Endpoints = OWN
     """Where the model and the tools are, if they run elsewhere."""
 
+    journal_url: str | None = field(default=None, repr=False)
+    """A PostgreSQL database in the place of the file, for engines on several hosts; needs a `bus`."""
     bus: str | None = field(default=None, repr=False)
     """URL of the Redis through which several engines act as one; None: this one is alone. Needs a `journal`."""
     engine_name: str | None = None
@@ -79,8 +81,12 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.secret:
             raise ValueError("Settings.secret is empty: give the secret that verifies tokens, 32 bytes or more.")
-        if self.bus is not None and self.journal is None:
-            raise ValueError("Settings.bus needs Settings.journal: give the journal that all engines share.")
+        if self.bus is not None and (self.journal is None) == (self.journal_url is None):
+            raise ValueError("Settings.bus needs the one journal that all engines share: a file or a journal_url.")
+        if self.bus is not None and not self.bus.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("Settings.bus must be the URL of a Redis: redis://…, rediss://… or unix://….")
+        if self.bus is None and self.journal_url is not None:
+            raise ValueError("Settings.journal_url is for several engines: give their bus, or a journal in a file.")
         for each in fields(self):
             value = getattr(self, each.name)
             zero = each.name in MAY_BE_ZERO

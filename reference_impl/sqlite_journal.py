@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from reference_impl.context import RunId, ThreadId, UserId
 from reference_impl.events import Event, EventType
 from reference_impl.group_commit import Batch, GroupCommitter, Write
@@ -39,8 +41,19 @@ RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, trace
 INSERT_SIZES = (256, 64, 16, 4, 1)
 
 
+class _Answer(msgspec.Struct):
+    final_response: str | None = None
+
+
+class _Ending(msgspec.Struct):
+    payload: _Answer
+
+
+_endings = msgspec.json.Decoder(_Ending)
+
+
 class SqliteJournal:
-    """`Journal` in one file. `open` before use, `close` after; both within the event loop.
+    """`Journal`, which says what each method does, in one file. `open` and `close` it within the event loop.
 
     `durable` makes commits survive the process being killed at any time; without it they only survive its end
     (for a temporary file).
@@ -57,20 +70,16 @@ class SqliteJournal:
 
     @property
     def failed(self) -> bool:
-        """Whether a commit has failed; none is tried after that."""
         return self._committer.failed
 
     @property
     def commits(self) -> int:
-        """How many commits there were."""
         return self._committer.commits
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Have `subscriber` called in the event loop with each group of events once it is committed, in order."""
         self._subscribers.append(subscriber)
 
     def on_failure(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called in the event loop if a commit fails; none is tried after that."""
         self._failure_callbacks.append(callback)
 
     async def open(self) -> None:
@@ -94,22 +103,14 @@ class SqliteJournal:
     # Writing: from the event loop.
 
     def append(self, event: Event) -> None:
-        """Take one event for the next commit. Raises JournalFailed if there will be none."""
         self._committer.append(event)
 
     async def flush(self) -> None:
-        """Wait until everything appended so far is committed and the subscribers have it. Raises JournalFailed."""
         await self._committer.flush()
 
     async def accept(
         self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
     ) -> tuple[AcceptOutcome, NewRun]:
-        """Record an accepted run; or find the one that has the same user and request id already (LIF-01).
-
-        `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
-        tells that the thread may not be one of somebody else's.
-        """
-
         def apply(connection: sqlite3.Connection) -> tuple[AcceptOutcome, NewRun]:
             context = run.context
             same_request = _find_run(connection, "user_id = ? AND request_id = ?", context.user_id, context.request_id)
@@ -131,7 +132,6 @@ class SqliteJournal:
         return await self._committer.write(apply)
 
     async def remember(self, user_id: UserId, thread_id: ThreadId, key: str, value: str) -> None:
-        """Keep `value` under `key` in this user's thread."""
         row = (user_id, thread_id, key, value)
         sql = "REPLACE INTO memory VALUES (?, ?, ?, ?)"
         await self._committer.write(lambda connection: connection.execute(sql, row).rowcount)
@@ -163,11 +163,11 @@ class SqliteJournal:
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun) -> int:
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
         context = run.context
         cursor = connection.execute(
             "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f" VALUES (?, ?, ?, ?, ?, ?, ?) {returning}",
             (
                 context.run_id,
                 context.user_id,
@@ -193,28 +193,26 @@ class SqliteJournal:
                 start += size
 
     def _end_run(self, connection: sqlite3.Connection, event: Event) -> None:
+        # Not json_extract, which cuts a text at U+0000.
+        answer = _endings.decode(event.text).payload.final_response
         connection.execute(
-            "UPDATE runs SET ending = ?, answer = json_extract(?, '$.payload.final_response') WHERE number = ?",
-            (event.type.value, event.text, self._numbers.pop(event.run_id)),
+            "UPDATE runs SET ending = ?, answer = ? WHERE number = ?",
+            (event.type.value, answer, self._numbers.pop(event.run_id)),
         )
 
     # Reading.
 
     async def find_run(self, user_id: UserId, run_id: str) -> StoredRun | None:
-        """The run of this user with this id; None also if it is somebody else's (ACC-04)."""
         return await self._read(lambda connection: _find_run(connection, "user_id = ? AND run_id = ?", user_id, run_id))
 
     async def runs_of_thread(self, user_id: UserId, thread_id: str) -> list[StoredRun]:
-        """All runs of this user's thread, oldest first; empty if the user has no such thread (ISO-07)."""
         where = "user_id = ? AND thread_id = ? ORDER BY number"
         return await self._read(lambda connection: _find_runs(connection, where, user_id, thread_id))
 
     async def open_runs(self) -> list[StoredRun]:
-        """All runs that were accepted and have no terminal event."""
         return await self._read(lambda connection: _find_runs(connection, "ending IS NULL ORDER BY number"))
 
     async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
-        """Up to `limit` events of `run` that come after `after_seq`, in order."""
         user_id, run_id = run.context.user_id, run.context.run_id
 
         def select(connection: sqlite3.Connection) -> list[Event]:
@@ -227,13 +225,11 @@ class SqliteJournal:
         return await self._read(select)
 
     async def seq_of(self, run: StoredRun, event_id: str) -> int | None:
-        """The seq of the event with this id within `run`, None if it has none such."""
         sql = "SELECT seq FROM events WHERE run = ? AND event_id = ?"
         row = await self._read(lambda connection: connection.execute(sql, (run.number, event_id)).fetchone())
         return None if row is None else int(row[0])
 
     async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
-        """(message, answer) of this user's runs on the thread before `run_id`, newest first, at most 100."""
         sql = (
             "SELECT message, coalesce(answer, '') FROM runs WHERE user_id = ? AND thread_id = ?"
             " AND number < (SELECT number FROM runs WHERE run_id = ?) ORDER BY number DESC LIMIT 100"
@@ -241,7 +237,6 @@ class SqliteJournal:
         return await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, run_id)).fetchall())
 
     async def recall(self, user_id: UserId, thread_id: ThreadId, key: str) -> str | None:
-        """What this user's thread remembers under `key`, None if nothing."""
         sql = "SELECT value FROM memory WHERE user_id = ? AND thread_id = ? AND key = ?"
         row = await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, key)).fetchone())
         return None if row is None else str(row[0])

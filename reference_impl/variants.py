@@ -3,21 +3,28 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
 from reference_impl.app import Parts
 from reference_impl.errors import EngineError
+from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An engine of which some parts are subclasses of the engine's own. `sentence` says what it does."""
+    """An engine of which some parts are subclasses of the engine's own.
 
+    `sentence` says what it does, `protocol` writes its WebSocket frames, `limits` are the settings that differ.
+    """
+
+    kind: ClassVar[str]
     name: str
     sentence: str
     variants: tuple[type, ...]
+    protocol: type[PartingWebSocketProtocol] = field(default=PartingWebSocketProtocol, kw_only=True)
+    limits: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     @property
     def parts(self) -> Parts:
@@ -65,8 +72,8 @@ def find(name: str, among: Iterable[V], unknown: type[UnknownVariant]) -> V:
 
 def part_of(variant: type) -> str:
     """The name of the part that `variant` plays. Raises TypeError if it is a subclass of none."""
-    for field in fields(Parts):
-        default: Any = field.default
+    for part in fields(Parts):
+        default: Any = part.default
         if issubclass(variant, default):
-            return field.name
+            return part.name
     raise TypeError(f"{variant.__name__} is no variant of a part: expected a subclass of one of those in Parts.")

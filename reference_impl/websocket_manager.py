@@ -63,6 +63,10 @@ class WebSocketManager:
         closing = sum(connection.closing is not None for connection in self)
         return {"open": len(self) - closing, "closing": closing}
 
+    def users(self) -> int:
+        """How many users are connected."""
+        return len(self._by_user)
+
     async def close_all(self, code: CloseCode, reason: str) -> None:
         """Close every connection after what is queued on it, and wait until all are gone."""
         for connection in self:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from conformance.catalogue import Family, Requirement, load
 from conformance.checks import decided
+from contracts.rule import Rule, rules
 from docs.generate.examples import Shown, shown
 from docs.generate.markdown import code, escaped, table
 
@@ -44,6 +45,7 @@ def _page(requirement: Requirement, examples: list[Shown]) -> str:
         f"## Why\n\n{escaped(requirement.rationale)}",
         f"## How it is decided\n\n{escaped(requirement.decided)}",
         *(_example(example) for example in examples),
+        *(_rule(rule) for rule in rules() if rule.id == requirement.id),
         f"## Source\n\n{escaped(requirement.source)} (in the catalogue since revision {requirement.since})",
         "## Repeat\n\n" + code(f"agent-conformance verify --target target.toml --only {requirement.id}", "console")
         if requirement.id in decided()
@@ -59,3 +61,12 @@ def _example(example: Shown) -> str:
         told = [("violated", example.message), ("expected", example.expected), ("actual", example.actual)]
         text += "\n" + table(("", "what the kit says"), [(name, escaped(said)) for name, said in told])
     return text
+
+
+def _rule(rule: Rule) -> str:
+    parts = [f"## How to repair it\n\n{escaped(rule.fix)}"]
+    if rule.options:
+        parts.append(f"Settings: {', '.join(f'`{option}`' for option in rule.options)}.")
+    for title, example in (("Good", rule.good), ("Bad", rule.bad)):
+        parts.append(f"## {title}\n\n{code(example.strip(), 'python')}")
+    return "\n\n".join(parts)

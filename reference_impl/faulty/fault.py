@@ -16,6 +16,7 @@ class Fault(Variant):
     where several things happen at the same time, which no scenario makes sure of.
     """
 
+    kind = "fault"
     stands_for: str
     breaks: frozenset[str]
     outside: bool = False
@@ -25,7 +26,7 @@ class Fault(Variant):
 class UnknownFault(UnknownVariant):
     """There is no fault of that name."""
 
-    kind = "fault"
+    kind = Fault.kind
     option = "--list-faults"
 
 

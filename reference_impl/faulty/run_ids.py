@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, ClassVar
 
+import msgspec
+
 from reference_impl.connection import Connection
-from reference_impl.context import UserId, new_id
+from reference_impl.context import RunId, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
@@ -113,12 +115,9 @@ class AnnouncedAsPrepared(ClientSession):
 
     def _announce(self, acceptance: Acceptance) -> None:
         context = acceptance.context
-        payload = accepted_payload(
-            request_id=context.request_id,
-            run_id=Prepared.run_id(context.thread_id, context.run_id),
-            thread_id=context.thread_id,
-            duplicate=acceptance.duplicate,
-        )
+        run_id = RunId(Prepared.run_id(context.thread_id, context.run_id))
+        prepared = msgspec.structs.replace(context, run_id=run_id)
+        payload = accepted_payload(prepared, duplicate=acceptance.duplicate)
         self._connection.offer(encode_answer("run_accepted", payload))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,8 @@ from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
 
+log = logging.getLogger(__name__)
+
 FLUSH_S = 2.0
 
 
@@ -60,6 +63,7 @@ class FleetAssembly(Assembly):
             journal,
             name=settings.engine_name or bus.engine_id,
             lease_s=settings.lease_s,
+            asked=self.courier.asked,
             finish=self.finish,
             on_gone=self.note_gone,
             renew=self.renew,
@@ -68,6 +72,7 @@ class FleetAssembly(Assembly):
         self.replayer.watches = self.watches
         journal.subscribe(self.publish)
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving = False
 
     def create_session(self, websocket: WebSocket, identity: Identity) -> ClientSession:
         """The parts that one connection has to itself."""
@@ -87,7 +92,7 @@ class FleetAssembly(Assembly):
     def deliver_told(self, events: Sequence[Event]) -> None:
         """Bring events of another engine to their readers here."""
         self.bridge.deliver(events)
-        self.operations.observer.note(events)
+        self.operations.observer.measure(events)
 
     def healthy(self) -> bool:
         """Whether runs are accepted."""
@@ -115,31 +120,40 @@ class FleetAssembly(Assembly):
         await self.watches.catch_up()
 
     async def renew(self) -> None:
-        """Be told again of the users who are connected here; and of what was not told meanwhile."""
+        """Have again what Redis has lost of the users here; and what was not told meanwhile."""
+        assert isinstance(self.engine, FleetEngine)
+        await self.engine.claim_again()
         await self.watches.renew()
         await self.watches.catch_up()
 
     async def join(self) -> None:
         """Become one of the fleet. Raises RedisError and JournalFailed."""
         await self.members.join()
-        self._tasks = [
-            asyncio.create_task(work) for work in (self.courier.send_all(), self.courier.receive_all(), self._stay())
-        ]
+        courier, members = self.courier, self.members
+        for work in (courier.send_all(), courier.receive_all(), members.keep(), members.look_after()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(self._note_end)
+            self._tasks.append(task)
 
     async def leave(self) -> None:
         """Tell what there is to tell, then be one of the fleet no more."""
-        self._tasks.pop().cancel()
         with contextlib.suppress(TimeoutError, RedisError, JournalFailed):
             async with asyncio.timeout(FLUSH_S):
                 await self.courier.flush()
-                await self.members.leave()
+        self._leaving = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(RedisError, JournalFailed):
+            await self.members.leave()
         await self.bus.close()
 
-    async def _stay(self) -> None:
-        await self.members.keep()
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Without any of its tasks an engine is of no use to the others, nor they to it."""
+        if self._leaving:
+            return
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("This engine cannot be part of its fleet any more; it ends.", exc_info=error)
         self.close_failed()
 
     def close_failed(self) -> None:
@@ -154,10 +168,9 @@ async def assemble_fleet(
 ) -> AsyncIterator[Assembly]:
     """A running engine of a fleet: joined, everything wired; drained, gone from it and closed on the way out."""
     assert settings.bus is not None
-    assert settings.journal is not None
     engine_id = EngineId(f"{settings.engine_name or 'engine'}-{new_id()}")
     async with AsyncExitStack() as stack:
-        journal = SharedJournal(settings.journal, engine_id=engine_id)
+        journal = shared_journal(settings, engine_id)
         await journal.open()
         stack.push_async_callback(journal.close)
         bus = RedisBus(settings.bus, engine_id, lease_s=settings.lease_s)
@@ -175,7 +188,6 @@ async def assemble_fleet(
 async def fleet_problem(settings: Settings) -> str | None:
     """Why an engine cannot become one of the fleet, None if it can. Names no URL, for there may be a password in it."""
     assert settings.bus is not None
-    assert settings.journal is not None
     bus = RedisBus(settings.bus, EngineId(new_id()), lease_s=1.0)
     try:
         await bus.ping()
@@ -183,11 +195,23 @@ async def fleet_problem(settings: Settings) -> str | None:
         return f"cannot reach the Redis of --bus: {type(error).__name__}; start it, or give its URL"
     finally:
         await bus.close()
-    journal = SharedJournal(settings.journal, engine_id=EngineId(new_id()))
+    journal = shared_journal(settings, EngineId(new_id()))
     try:
         await journal.open()
         await journal.close()
     except sqlite3.Error as error:
         advice = "give a SQLite file that only engines with --bus use, in a folder that can be written"
         return f"cannot use {settings.journal} as the journal: {error}; {advice}"
+    except JournalFailed as error:
+        return f"cannot use the database as the journal: {error}; start it, or give its URL"
     return None
+
+
+def shared_journal(settings: Settings, engine_id: EngineId) -> SharedJournal:
+    """The journal that the settings name: a file, or a database, which needs the extra `postgres`."""
+    if settings.journal_url is None:
+        assert settings.journal is not None
+        return SharedJournal(settings.journal, engine_id=engine_id)
+    from reference_impl.fleet.postgres import PostgresJournal
+
+    return PostgresJournal(settings.journal_url, engine_id=engine_id)

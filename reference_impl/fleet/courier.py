@@ -87,6 +87,10 @@ class Courier:
         finally:
             del self._asked[number]
 
+    def asked(self) -> set[EngineId]:
+        """The engines of which an answer is awaited."""
+        return {asked.engine for asked in self._asked.values()}
+
     def give_up(self, engines: Iterable[EngineId]) -> None:
         """Answer what these engines were asked: they are gone."""
         gone = set(engines)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 
@@ -25,6 +26,8 @@ from reference_impl.fleet.messages import (
 )
 from reference_impl.messages import RunRequest
 from reference_impl.registry import Acceptance
+
+log = logging.getLogger(__name__)
 
 Announce = Callable[[Acceptance], None]
 
@@ -118,6 +121,11 @@ class FleetEngine(ExecutionEngine):
         if isinstance(answer, Refused):
             raise answer.refusal
 
+    async def claim_again(self) -> None:
+        """Be the home of whose runs are open here, after Redis has forgotten it. Raises RedisError."""
+        for user_id in list(self._users):
+            await self._companions.bus.claim(user_id)
+
     def serve(self, question: Question) -> None:
         """Do what another engine asks for, and answer it."""
         self._in_background(self._serve(question))
@@ -133,6 +141,10 @@ class FleetEngine(ExecutionEngine):
             answer = Moved(question.ask)
         except Refusal as refusal:
             answer = Refused(question.ask, refusal.code, refusal.message)
+        except Exception:
+            log.exception("what another engine asked for failed in a way of its own")
+            sorry = Refusal.restarting()
+            answer = Refused(question.ask, sorry.code, sorry.message)
         if not isinstance(answer, Accepted):
             self._companions.courier.send(question.sender, answer)
 

@@ -2,7 +2,8 @@
 
 import fcntl
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from reference_impl.context import UserId
@@ -41,6 +42,7 @@ class SharedJournal(SqliteJournal):
     async def open(self) -> None:
         """Open or create the file and start the writer. Raises sqlite3.Error if the file cannot be used."""
         await super().open()
+        self._numbers.clear()
         self._turns = self._path.with_name(self._path.name + ".turns").open("wb")
 
     async def close(self) -> None:
@@ -108,22 +110,31 @@ class SharedJournal(SqliteJournal):
         return runs
 
     def _commit(self, batch: Batch) -> None:
+        with self._turn():
+            super()._commit(batch)
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self._flocked()
+
+    @contextmanager
+    def _flocked(self) -> Iterator[None]:
         # SQLite waits for its turn by sleeping, longer each time; the kernel wakes who waits.
         fcntl.flock(self._turns, fcntl.LOCK_EX)
         try:
-            super()._commit(batch)
+            yield
         finally:
             fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         super()._begin(connection)
-        if self._member:
-            sql = "SELECT 1 FROM engines WHERE engine_id = ?"
-            if connection.execute(sql, (self.engine_id,)).fetchone() is None:
-                raise GivenUp("The other engines took this one for dead and have ended its runs.")
+        self._check_membership(connection, "SELECT 1 FROM engines WHERE engine_id = ?")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun) -> int:
-        number = super()._insert_run(connection, run)
+    def _check_membership(self, connection: sqlite3.Connection, sql: str) -> None:
+        if self._member and connection.execute(sql, (self.engine_id,)).fetchone() is None:
+            raise GivenUp("The other engines took this one for dead and have ended its runs.")
+
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
+        number = super()._insert_run(connection, run, returning=returning)
         connection.execute("INSERT INTO owners VALUES (?, ?)", (number, self.engine_id))
         return number
 

@@ -1,10 +1,9 @@
 """What an oddity is: a variant of some part of the engine that surprises, and why it may."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from reference_impl.settings import Settings
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 from reference_impl.variants import UnknownVariant, Variant
 
@@ -13,23 +12,17 @@ from reference_impl.variants import UnknownVariant, Variant
 class Odd(Variant):
     """One legal peculiarity.
 
-    `sentence` says what the engine does, `legal` by which rule it may. `variants` are the odd parts, `protocol` what
-    writes WebSocket frames, `limits` the settings that differ.
+    `sentence` says what the engine does, `legal` by which rule it may. `variants` are the odd parts.
     """
 
+    kind = "oddity"
     legal: str
-    protocol: type[PartingWebSocketProtocol]
-    limits: Mapping[str, Any]
-
-    def settings(self, given: Settings) -> Settings:
-        """The settings of such an engine."""
-        return replace(given, **self.limits)
 
 
 class UnknownOdd(UnknownVariant):
     """There is no oddity of that name."""
 
-    kind = "oddity"
+    kind = Odd.kind
     option = "--list-odd"
 
 
@@ -50,6 +43,7 @@ def odd(
         classes = (variant, *with_parts)
         protocols = [each for each in classes if issubclass(each, PartingWebSocketProtocol)]
         parts = tuple(each for each in classes if each not in protocols)
-        return Odd(name, sentence, parts, legal, protocols[0] if protocols else PartingWebSocketProtocol, limits or {})
+        protocol = protocols[0] if protocols else PartingWebSocketProtocol
+        return Odd(name, sentence, parts, legal, protocol=protocol, limits=limits or {})
 
     return make

@@ -14,6 +14,7 @@ from reference_impl.context import running_for
 
 # JSON Web Tokens, bearer credentials, and passwords in URLs.
 SECRETS = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<=[Bb]earer )[^\s\"']+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
+PLACEHOLDER = re.compile(r"%[a-z]")
 KEPT_PROBLEMS = 50
 
 
@@ -62,7 +63,7 @@ class RecentProblems(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of `record`, by its unfilled message and the type of its exception."""
         own = record.name.startswith("reference_impl.")
-        what = str(record.msg) if own else f"something in {record.name}"
+        what = PLACEHOLDER.sub("…", str(record.msg)) if own else f"something in {record.name}"
         if record.exc_info and record.exc_info[0] is not None:
             what += f" ({record.exc_info[0].__name__})"
         times = 1

@@ -21,11 +21,11 @@ class EngineCollector(Collector):
         """Every metric, with its values now."""
         now = self._totals()
         yield by_label(GaugeMetricFamily, "connections", "Open WebSocket connections.", "state", now.connections)
+        yield by_label(GaugeMetricFamily, "users", "Users connected, and users with open runs.", "state", now.users)
         yield by_label(GaugeMetricFamily, "runs", "Runs accepted and not ended.", "state", now.runs)
         yield by_label(CounterMetricFamily, "runs_ended", "Runs that have ended.", "state", now.ended)
         yield by_label(CounterMetricFamily, "run_errors", "Runs that ended in an error.", "code", self._run_errors)
         for name, value, text in (
-            ("users", now.users, "Users with open runs."),
             ("model_calls_open", now.model_calls, "Model calls that have not ended."),
             ("engines", now.engines, "Engines of the fleet."),
             ("draining", now.draining, "Whether the engine is ending."),

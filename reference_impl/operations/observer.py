@@ -1,5 +1,6 @@
 """What is seen of events on their way to readers: how long that takes, and how runs fail."""
 
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -7,7 +8,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 from prometheus_client import CollectorRegistry, Histogram
 
-from reference_impl.events import Event, EventType, decode_event, parse_timestamp
+from reference_impl.events import TERMINAL_TYPES, Event, EventType, decode_event, parse_timestamp
+from reference_impl.run import ExecutionState
+
+log = logging.getLogger(__name__)
 
 # Seconds. Promises are made for 0.05, 0.1 and 0.5.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -32,14 +36,28 @@ class EventObserver:
         self._recent: deque[float] = deque(maxlen=KEPT_LATENCIES)
         self.run_errors: Counter[str] = Counter()
 
-    def note(self, events: Sequence[Event]) -> None:
+    def measure(self, events: Sequence[Event]) -> None:
         """These events have just been handed to their readers."""
         latency_s = max(0.0, self._clock() - parse_timestamp(decode_event(events[0]).timestamp))
         self._latency.observe(latency_s)
         self._recent.append(latency_s)
+
+    def note(self, events: Sequence[Event]) -> None:
+        """These events of runs of this engine have just been handed to their readers."""
+        self.measure(events)
         for event in events:
-            if event.type is EventType.AGENT_ERROR:
-                self.run_errors[decode_event(event).payload["code"]] += 1
+            if event.type in TERMINAL_TYPES:
+                self._note_end(event)
+
+    def _note_end(self, event: Event) -> None:
+        if event.type is EventType.AGENT_ERROR:
+            self.run_errors[decode_event(event).payload["code"]] += 1
+        if log.isEnabledFor(logging.INFO):
+            envelope = decode_event(event)
+            fields = {name: getattr(envelope, name) for name in ("run_id", "user_id", "thread_id", "agent_name")}
+            fields["trace_id"] = envelope.traceparent.split("-")[1]
+            fields["outcome"] = ExecutionState.of_ending(event.type).value
+            log.info("run ended", extra={"fields": fields})
 
     def quantiles_ms(self) -> dict[str, float]:
         """Recent latencies in milliseconds as `p50`, `p95`, `p99`; empty before there was one."""
@@ -57,7 +75,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     engines: int
     draining: bool
-    users: int
+    users: dict[str, int]
     connections: dict[str, int]
     runs: dict[str, int]
     ended: dict[str, int]

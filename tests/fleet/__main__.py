@@ -1,7 +1,8 @@
 """Judge two engines as one: `python -m tests.fleet [OPTIONS OF verify]`.
 
 Starts a Redis, one engine and a balancer, then `agent-conformance verify`, which starts the other engine, and kills,
-freezes and ends it while users of both are served. The exit code is that of `verify`.
+freezes and ends it while users of both are served. The exit code is that of `verify`. With `FLEET_JOURNAL=postgresql`
+the journal is a PostgreSQL, which is started, too.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.fleet.services import RoundRobin, free_port, redis_server
+from tests.fleet.services import RoundRobin, free_port, postgres_server, redis_server
 from tests.reference_impl.engine_harness import process
 
 TARGET = Path(__file__).with_name("target.toml")
@@ -25,7 +26,10 @@ async def judge(options: Sequence[str]) -> int:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="fleet-")))
         bus = await stack.enter_async_context(redis_server(folder))
-        shared = f"--bus {bus} --journal {folder / 'journal.sqlite'} --heartbeat-s 1 --run-limit-s 4"
+        journal = str(folder / "journal.sqlite")
+        if os.environ.get("FLEET_JOURNAL") == "postgresql":
+            journal = stack.enter_context(postgres_server())
+        shared = f"--bus {bus} --journal {journal} --heartbeat-s 1 --run-limit-s 4"
         one = await stack.enter_async_context(process("--name", "one", *shared.split(), secret=secret))
         port = free_port()
         balancer = await stack.enter_async_context(RoundRobin([one.port, port]).serving())

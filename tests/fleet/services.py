@@ -2,8 +2,13 @@
 
 import asyncio
 import contextlib
+import os
+import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -18,9 +23,9 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def redis_server(folder: Path) -> AsyncIterator[str]:
+async def redis_server(folder: Path, port: int | None = None) -> AsyncIterator[str]:
     """The URL of a Redis that keeps nothing on disk and is gone after the block."""
-    port = free_port()
+    port = port or free_port()
     words = [program("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
     words += ["--save", "", "--appendonly", "no", "--dir", str(folder)]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
@@ -101,3 +106,24 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
     except OSError:
         writer.transport.abort()
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a database of a PostgreSQL that is gone after the block. It will not run as root."""
+    initdb = program("initdb", "postgresql", folders="usr/lib/postgresql/*/bin")
+    account = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        if account is not None:
+            shutil.chown(folder, account)
+        data, port = folder / "data", free_port()
+        run = partial(subprocess.run, user=account, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+        run([initdb, "-D", data, "-A", "trust", "-U", "engine", "--no-sync"])
+        pg_ctl = str(Path(initdb).with_name("pg_ctl"))
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        run([pg_ctl, "-D", data, "-l", folder / "log", "-o", options, "-w", "start"])
+        try:
+            yield f"postgresql://engine@127.0.0.1:{port}/postgres"
+        finally:
+            run([pg_ctl, "-D", data, "-m", "immediate", "stop"])

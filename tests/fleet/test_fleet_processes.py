@@ -3,23 +3,21 @@
 import contextlib
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-from tests.fleet.services import RoundRobin, redis_server
-from tests.reference_impl.engine_harness import Address, Process, check_story, process, say, script, spawn, tool
+from tests.fleet.services import RoundRobin
+from tests.reference_impl.engine_harness import Address, Process, check_story, process, say, script, tool
 
 LEASE = ("--lease-s", "1")
 
 
 @contextlib.asynccontextmanager
-async def member(bus: str, folder: Path, name: str) -> AsyncIterator[Process]:
-    journal = ("--journal", str(folder / "journal.sqlite"))
-    async with process("--bus", bus, "--name", name, *journal, *LEASE) as engine:
+async def member(bus: str, journal: str, name: str) -> AsyncIterator[Process]:
+    async with process("--bus", bus, "--name", name, "--journal", journal, *LEASE) as engine:
         yield engine
 
 
-async def test_survivors_end_the_runs_of_an_engine_that_was_killed(tmp_path: Path) -> None:
-    async with redis_server(tmp_path) as bus, member(bus, tmp_path, "one") as one, member(bus, tmp_path, "two") as two:
+async def test_survivors_end_the_runs_of_an_engine_that_was_killed(bus: str, journal: str) -> None:
+    async with member(bus, journal, "one") as one, member(bus, journal, "two") as two:
         async with one.client("alice") as here, two.client("alice") as there:
             hanging = await here.start(script(say("so far"), {"parallel": [tool("hang"), tool("hang")]}), thread_id="t")
             queued = await there.start("queued", thread_id="t")
@@ -36,8 +34,8 @@ async def test_survivors_end_the_runs_of_an_engine_that_was_killed(tmp_path: Pat
             assert await again.follow(hanging["run_id"]) == there.events(hanging["run_id"])
 
 
-async def test_a_request_to_an_engine_that_died_is_carried_out_by_another(tmp_path: Path) -> None:
-    async with redis_server(tmp_path) as bus, member(bus, tmp_path, "one") as one, member(bus, tmp_path, "two") as two:
+async def test_a_request_to_an_engine_that_died_is_carried_out_by_another(bus: str, journal: str) -> None:
+    async with member(bus, journal, "one") as one, member(bus, journal, "two") as two:
         async with one.client("alice") as here, two.client("alice") as there:
             await here.start(script(tool("hang")))
             await there.have(1, "tool_executing")
@@ -48,8 +46,8 @@ async def test_a_request_to_an_engine_that_died_is_carried_out_by_another(tmp_pa
             check_story(await there.follow(accepted["payload"]["run_id"]))
 
 
-async def test_an_engine_that_stood_still_for_too_long_tells_nothing_more_and_ends(tmp_path: Path) -> None:
-    async with redis_server(tmp_path) as bus, member(bus, tmp_path, "one") as one, member(bus, tmp_path, "two") as two:
+async def test_an_engine_that_stood_still_for_too_long_tells_nothing_more_and_ends(bus: str, journal: str) -> None:
+    async with member(bus, journal, "one") as one, member(bus, journal, "two") as two:
         async with one.client("alice") as here, two.client("alice") as there:
             run_id = (await here.start(script(tool("sleep", ms=1, text="x"), tool("hang"))))["run_id"]
             await there.have(2, "tool_executing")
@@ -65,19 +63,18 @@ async def test_an_engine_that_stood_still_for_too_long_tells_nothing_more_and_en
             await there.nothing_more()
 
 
-async def test_an_engine_that_starts_ends_what_its_predecessor_of_that_name_left(tmp_path: Path) -> None:
-    async with redis_server(tmp_path) as bus:
-        async with member(bus, tmp_path, "one") as first, first.client("alice") as alice:
-            run_id = (await alice.start(script(tool("hang"))))["run_id"]
-            await alice.have(1, "tool_executing")
-            await first.end(signal.SIGKILL)
-        async with member(bus, tmp_path, "one") as second, second.client("alice") as alice:
-            await alice.send("resume", run_id=run_id)
-            check_story(await alice.follow(run_id))
+async def test_an_engine_that_starts_ends_what_its_predecessor_of_that_name_left(bus: str, journal: str) -> None:
+    async with member(bus, journal, "one") as first, first.client("alice") as alice:
+        run_id = (await alice.start(script(tool("hang"))))["run_id"]
+        await alice.have(1, "tool_executing")
+        await first.end(signal.SIGKILL)
+    async with member(bus, journal, "one") as second, second.client("alice") as alice:
+        await alice.send("resume", run_id=run_id)
+        check_story(await alice.follow(run_id))
 
 
-async def test_an_engine_that_is_asked_to_end_tells_its_users_at_the_others_too(tmp_path: Path) -> None:
-    async with redis_server(tmp_path) as bus, member(bus, tmp_path, "one") as one, member(bus, tmp_path, "two") as two:
+async def test_an_engine_that_is_asked_to_end_tells_its_users_at_the_others_too(bus: str, journal: str) -> None:
+    async with member(bus, journal, "one") as one, member(bus, journal, "two") as two:
         async with one.client("alice") as here, two.client("alice") as there:
             run_id = (await here.start(script(tool("hang"))))["run_id"]
             await there.have(1, "tool_executing")
@@ -92,8 +89,8 @@ async def test_an_engine_that_is_asked_to_end_tells_its_users_at_the_others_too(
             assert await one.process.wait() == 0
 
 
-async def test_behind_a_balancer_it_does_not_matter_which_engine_answers(tmp_path: Path) -> None:
-    async with redis_server(tmp_path) as bus, member(bus, tmp_path, "one") as one, member(bus, tmp_path, "two") as two:
+async def test_behind_a_balancer_it_does_not_matter_which_engine_answers(bus: str, journal: str) -> None:
+    async with member(bus, journal, "one") as one, member(bus, journal, "two") as two:
         async with RoundRobin([one.port, two.port]).serving() as balancer:
             front = Address(balancer.port)
             async with front.client("alice") as first, front.client("alice") as second:
@@ -103,20 +100,3 @@ async def test_behind_a_balancer_it_does_not_matter_which_engine_answers(tmp_pat
             async with front.client("alice") as third:
                 await third.send("resume", run_id=run[0]["run_id"])
                 assert await third.follow(run[0]["run_id"]) == run
-
-
-async def test_what_a_fleet_cannot_use_is_one_clear_line(tmp_path: Path) -> None:
-    journal = ("--journal", str(tmp_path / "journal.sqlite"))
-    nobody = "redis://:hidden@127.0.0.1:1"
-    async with redis_server(tmp_path) as bus, process(*journal):
-        for arguments, code, words in (
-            (("--bus", nobody, *journal), 69, "Redis"),
-            (("--bus", bus, *journal), 69, "journal"),
-            (("--bus", bus), 64, "journal"),
-        ):
-            child = await spawn("--port", "0", *arguments)
-            _, errors = await child.communicate()
-            assert child.returncode == code
-            assert len(errors.splitlines()) == 1
-            assert words in errors.decode()
-            assert "hidden" not in errors.decode()

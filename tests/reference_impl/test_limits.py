@@ -1,5 +1,6 @@
 """What one run may take, and what the engine bears with: time, sizes, retries, circuits, answers that are kept."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
@@ -109,11 +110,12 @@ async def test_a_circuit_closes_when_what_was_down_answers() -> None:
     assert await manager.call("model", calls) == "done"
 
 
-async def test_what_one_user_is_refused_closes_nothing_for_others() -> None:
+@pytest.mark.parametrize("failure", [httpx.ReadError("reset"), asyncio.CancelledError()], ids=["refused", "stopped"])
+async def test_what_ends_one_users_call_closes_nothing_for_others(failure: Exception) -> None:
     manager = reliability(attempts=1, threshold=1)
     for _ in range(3):
-        with pytest.raises(httpx.ReadError):
-            await manager.call("model", Calls(httpx.ReadError("reset")))
+        with pytest.raises(type(failure)):
+            await manager.call("model", Calls(failure))
     assert await manager.call("model", Calls()) == "done"
 
 

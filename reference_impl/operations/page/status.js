@@ -26,6 +26,7 @@ function draw(latency) {
   history.splice(0, history.length - KEPT);
   const top = Math.max(1, ...history);
   const points = history.map((value, at) => `${(at / (KEPT - 1)) * 300},${58 - (value / top) * 54}`);
+  show("top", milliseconds(top));
   document.querySelector("#history polyline").setAttribute("points", points.join(" "));
 }
 
@@ -37,7 +38,7 @@ function tell(words, good) {
 function render({ ready, uptime_s, totals, latency_ms, run_errors, problems }) {
   tell(`${ready ? "ready" : totals.draining ? "ending" : "not ready"}, up ${ago(uptime_s).replace(" ago", "")}`, ready);
   show("engine", totals.engine);
-  show("users", totals.users);
+  show("users", totals.users.connected);
   show("running", totals.runs.running ?? 0);
   show("queued", totals.runs.queued ?? 0);
   show("connections", totals.connections.open ?? 0);
@@ -45,7 +46,7 @@ function render({ ready, uptime_s, totals, latency_ms, run_errors, problems }) {
   for (const name of ["p50", "p95", "p99"]) show(name, milliseconds(latency_ms[name]));
   draw(latency_ms.p95);
   const ended = Object.entries(totals.ended).map(([state, count]) => row(`Runs ${state}`, count));
-  const failed = run_errors.map(([code, count]) => row(`… with the error ${code}`, count));
+  const failed = run_errors.map(([code, count]) => row(`Runs failed with ${code}`, count));
   byId("since-start").replaceChildren(
     ...ended, ...failed,
     row("Events delivered", totals.delivered), row("Events retried", totals.retried), row("Events lost", totals.lost),
