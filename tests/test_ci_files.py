@@ -24,7 +24,7 @@ health = "http://127.0.0.1:{port}/ready"
 scheme = "jwt-hs256"
 secret_env = "JWT_SECRET"
 """
-SCHEMAS = {
+SCHEMAS: dict[str, list[str]] = {
     "github-actions": ["action.yml"],
     "gitlab-ci": [".gitlab/agent-conformance.yml"],
     "github-workflows": sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/.github/workflows/*.yml")),
@@ -38,7 +38,7 @@ def read(path: str) -> Any:
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_files_fit_their_schemas(schema: str) -> None:
     assert SCHEMAS[schema]
-    words = [BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *SCHEMAS[schema]]
+    words = [str(BIN / "check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *SCHEMAS[schema]]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -119,7 +119,7 @@ def test_the_gitlab_job_gates(here: Path) -> None:
 def test_the_hook_audits_the_tree(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (hook,) = read(".pre-commit-hooks.yaml")
     assert {"id", "name", "entry", "language"} <= hook.keys()
-    program, *words = [*shlex.split(hook["entry"]), *hook["args"]]
+    program, *words = shlex.split(f"{hook['entry']} {shlex.join(hook['args'])}")
     assert program == "agent-conformance"
     (here / "mine.py").write_text("def answer() -> int:\n    return 42\n")
     assert run(words) == 0, capsys.readouterr().out

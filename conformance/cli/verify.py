@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from conformance.cli.advice import advice
 from conformance.cli.choose import chosen_target, target_options
 from conformance.cli.outcome import conclude, folder, selected
 
@@ -72,6 +73,9 @@ def command(
 ) -> int:
     """Drive a target as many users at once, judge what it does, and prove each violation.
 
+    A URL alone is enough to begin with: at the end it says what could not be judged, and what to put into a target file
+    so that it can be.
+
     \b
       agent-conformance verify --reference
       agent-conformance verify --target target.toml --profile full --strict
@@ -84,6 +88,7 @@ def command(
     from conformance.runner import Options, verify
     from conformance.scenarios.scenario import Profile
 
+    file, own = options["file"], not options["reference"]
     target = chosen_target(options)
     names = selected(only)
     chosen_seed = secrets.randbelow(2**32) if seed is None else seed
@@ -107,6 +112,9 @@ def command(
             hint=f"interrupted; what was recorded so far: agent-conformance check {directory / 'history.jsonl'}",
         )
     code = conclude(verdict, out=directory, as_json=as_json, strict=strict)
+    if own and (missing := advice(target, verdict)):
+        place = f"add to {file}" if file else "write target.toml (`agent-conformance init URL` does), with"
+        click.echo(f"\nTo have more decided, {place}:\n\n{missing}", err=as_json)
     if progress.exploration is not None:
         _tell(progress.exploration, err=as_json)
     return code
