@@ -95,7 +95,7 @@ def test_the_action_gates(here: Path, fault: str, code: int) -> None:
     assert (here / "conformance" / "report.html").exists()
 
 
-@pytest.mark.parametrize("name", ["target", "only", "seed", "out", "profile", "strict"])
+@pytest.mark.parametrize("name", ["target", "only", "baseline", "seed", "out", "profile", "strict"])
 def test_a_hostile_input_does_nothing(here: Path, name: str) -> None:
     hostile = '"; touch pwned; echo "$(touch pwned)`touch pwned`'
     done = action(here, **{"target": "missing.toml", name: hostile})
