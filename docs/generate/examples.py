@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.checks.histories import History, judge
 
 _MOST_LINES = 14
 _WIDTH = 150
+_UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _CHECKS = Path(__file__).parents[2] / "tests" / "checks"
 
 
@@ -93,4 +95,4 @@ def _short(frame: ops.Frame) -> str:
     if not isinstance(content, dict):
         return raw
     first = {key: content[key] for key in ("type", "seq", "run_id", "payload") if key in content}
-    return json.dumps({**first, **content}, ensure_ascii=False)
+    return _UUID.sub(r"\1…", json.dumps({**first, **content}, ensure_ascii=False))

@@ -67,6 +67,13 @@ def test_no_page_asks_another_host_for_anything(site: Path) -> None:
         assert re.findall(r"(?:url\(|@import )[\"']?https?:", style.read_text()) == []
 
 
+def test_the_guide_shows_the_examples_as_they_are(site: Path) -> None:
+    page = (site / "how-to" / "gate-your-backend.html").read_text()
+    for shown in ("AsyncOpenAI", "RunContext", "upload-artifact"):
+        assert shown in page
+    assert "wiring" not in page
+
+
 def commands(text: str) -> Iterator[str]:
     """Yield the kit's commands in a page's blocks of code."""
     for block in re.findall(r"^ *```(?:console|yaml)[^\n]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
