@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance fleet postgres status-page samples schema clean
+.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ false-alarms: .venv/.ready ## the same for each of its odd variants, and legal h
 
 interop: .venv/.ready ## judge the agents of others, each in an environment of its own (ONLY="agno" …)
 	@$(BIN)/python -m tests.interop $(ONLY)
+
+examples: .venv/.ready ## gate the examples by the commands of the guide (needs PyPI for what they need)
+	@$(BIN)/python -m tests.examples
+
+docs: .venv/.ready ## build the documentation, warnings are errors, to build/docs/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
 	@$(BIN)/python -m tests.kill_matrix $(ONLY)
