@@ -160,7 +160,7 @@ class Lane:
         story.events += stop - first
         story.stream.events += stop - first
         story.high = story.stream.high = chapter.high + stop - first
-        story.ids.update(zip(told.ids[first:stop], range(chapter.high + 1, story.high + 1), strict=True))
+        story.listed.append((told.ids[first:stop], chapter.high + 1))
         story.thought = story.thought or Kind.THINKING in told.kinds[first:stop]
         needed = [stop - 1] if chapter.ends else list(range(first, stop))
         for call in chapter.calls:

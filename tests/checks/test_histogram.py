@@ -24,6 +24,16 @@ def test_many_at_once_are_counted_as_one_by_one(seconds: int) -> None:
     assert bulk.samples == single.samples == 300
 
 
+def test_many_within_a_second_are_counted_as_one_by_one() -> None:
+    _, us = waits(300, 1)
+    bulk, single = Histogram(), Histogram()
+    bulk.add_within(7, us)
+    for wait in us:
+        single.add(7_500_000, wait)
+    assert bulk.distributions("x") == single.distributions("x")
+    assert bulk.samples == single.samples == 300
+
+
 def test_a_long_history_is_published_in_few_blocks() -> None:
     histogram = Histogram()
     for second in range(1_000):
