@@ -1,7 +1,7 @@
 """Waits, counted: in tenths of a millisecond, for each second of the history in which they ended."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from conformance.verdict import Block, Distribution, Measurement
 
@@ -33,12 +33,12 @@ class Histogram:
             us = [min(_LONGEST * 100, max(0, wait)) for wait in us]
         self._enter(Counter([at // _SECOND_US * _TENTHS + wait // 100 for at, wait in zip(ats, us, strict=True)]))
 
-    def add_within(self, second: int, us: Sequence[int]) -> None:
-        """Count many waits (in µs) that all ended in this second of the history."""
+    def add_within(self, second: int, tenths: Mapping[int, int]) -> None:
+        """Count waits that all ended in this second of the history: how many there are of so many tenths of a ms."""
         base = second * _TENTHS
         counts: Counter[int] = Counter()
-        for tenths, count in Counter([wait // 100 for wait in us]).items():
-            counts[base + min(_LONGEST, max(0, tenths))] += count
+        for wait, count in tenths.items():
+            counts[base + min(_LONGEST, max(0, wait))] += count
         self._enter(counts)
 
     def _enter(self, counts: Counter[int]) -> None:

@@ -246,7 +246,7 @@ class Leaks(Check):
     def _frames_plain(self, told: Stretch) -> bool:
         """Tell whether start events name nobody but their own run and user, and payloads nobody at all."""
         raws = told.raws
-        passed: Container[int] = set(told.passed) if len(told.passed) < len(raws) else range(len(raws))
+        passed: Container[int] = range(len(raws)) if told.passed is None else set(told.passed)
         due = [raws[at] for at in told.others if at in passed and told.kinds[at] not in _FIRST_AND_LAST]
         due += [without(raws[run.stop - 1], run.text) for run in told.ended]
         pieces = [raw[raw.find(b'"payload"') :] for raw in due]

@@ -135,8 +135,9 @@ class Lane:
         world, connection = self._world, chapter.connection
         world.frames += 1
         connection.received += 1
-        answer = told.block.ops[place].frame.payload
-        chapter.notice = world.notice(connection, _READ(told.block.lines[place]), answer)
+        received = told.block.ops[place]
+        op = Unread(received.at, connection.number, Raw(told.block.lines[place]))
+        chapter.notice = world.notice(connection, op, received.frame.payload)
         chapter.story = story = world.stories[chapter.run_id]
         mine = world.open_of[chapter.user]
         if len(mine) > 1:
