@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from conformance.verdict import Verdict
 from reports import outline, phrases
+from reports.charts import chart
 from reports.visible import block, one_line, pretty
 
 _BRIEF = 300
@@ -53,7 +54,9 @@ def _environment() -> Environment:
     environment.globals |= {
         "caption": phrases.caption,
         "environment": phrases.environment,
+        "chart": chart,
         "narrowed": phrases.narrowed,
+        "objective": phrases.objective,
         "setting": outline.setting,
         "why": phrases.why,
         "words": phrases.WORDS,

@@ -103,6 +103,7 @@ class Check:
 
     `dialect` names the only one whose histories it looks at, if so.
     `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures.
+    `shares` gives the counts behind what is decided by a share: hits, samples, and the largest share that is allowed.
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
@@ -113,6 +114,7 @@ class Check:
         self.exercised = dict.fromkeys(self.decides, 0)
         self.undecided: dict[str, str] = {}
         self.measured: list[Measurement] = []
+        self.shares: dict[str, tuple[int, int, float]] = {}
         self._report = report
 
     def finish(self) -> None:

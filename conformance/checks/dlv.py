@@ -191,6 +191,7 @@ class Latency(Check):
             return
         self.measured += latency.measurements("delivery latency")
         over = latency.over(bound)
+        self.shares["DLV-02"] = (over, latency.samples, _ALLOWED_LATE)
         decision = share(over, latency.samples, 0.05)
         if decision is Decision.ABOVE and self._slowest is not None:
             self.fail(
@@ -258,6 +259,7 @@ class Delivery(Check):
         if not self._expected:
             return
         wanted = self.world.bounds.delivered
+        self.shares["DLV-01"] = (self._lost, self._expected, 1 - wanted)
         ratio = 1 - self._lost / self._expected
         self.measured.append(Measurement("delivered", ratio * 100, "%", self._expected))
         decision = share(self._lost, self._expected, 1 - wanted)
@@ -321,6 +323,7 @@ class FirstEvent(Check):
         self.exercised["DLV-09"] = waits.samples
         self.measured += waits.measurements("first event")
         over = waits.over(self._bound)
+        self.shares["DLV-09"] = (over, waits.samples, _ALLOWED_LATE)
         decision = share(over, waits.samples, 0.05)
         if decision is Decision.ABOVE and self._slowest is not None:
             self.fail(

@@ -14,6 +14,7 @@ from conformance.errors import ConformanceError
 _COMMANDS = {
     "verify": "Drive a target and judge it.",
     "check": "Judge recordings: histories of the kit, or frames as JSON Lines.",
+    "load": "Load a target with many users, judge every event, and hold it to its objectives.",
     "serve": "Run the reference engine, or one of its faulty variants.",
     "witness": "Run the model and tool witness alone, for a target started by hand.",
     "init": "Probe an endpoint and write a commented target.toml.",

@@ -36,15 +36,22 @@ class Lane:
         self._world = judge.world
         self._decode = decode
         known = all(type(check).screen is not Check.screen for check in judge.checks)
-        self._speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
+        self.speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
 
     def feed(self, lines: list[bytes], line: int) -> None:
         """Take in whole lines; `line` is the number of the first."""
-        speech = self._speech
+        speech = self.speech
         if speech is None:
             self._one_by_one(lines, line, 0, len(lines))
             return
         self._take(speech, lines, speech.read(lines), line, 0, len(lines))
+
+    def take(self, lines: list[bytes], typed: list[Any], line: int) -> None:
+        """Take in whole lines that have been read already: `typed` holds what `Speech.read` would say of them."""
+        if self.speech is None:
+            self._one_by_one(lines, line, 0, len(lines))
+        else:
+            self._take(self.speech, lines, typed, line, 0, len(lines))
 
     def _take(self, speech: Speech, lines: list[bytes], typed: list[Any], line: int, at: int, end: int) -> None:
         """Take in the lines from `at` up to `end`, stretch by stretch."""
