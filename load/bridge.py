@@ -28,15 +28,15 @@ class Bridge:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have the loop do `work`, and wait for it; other greenlets go on. Its exceptions are raised here.
+    def call(self, begin_work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Have the loop begin some work, and wait for it; other greenlets go on. Its exceptions are raised here.
 
         If the greenlet is killed meanwhile, the work is done all the same.
         """
         answer = gevent.event.AsyncResult()
 
         def begin() -> None:
-            task = self.loop.create_task(work)
+            task = self.loop.create_task(begin_work())
             task.add_done_callback(lambda done: self.tell(lambda: _settle(answer, done)))
 
         self.loop.call_soon_threadsafe(begin)

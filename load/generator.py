@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -30,7 +32,9 @@ from load.settings import Settings
 from load.stream import Memory, Stream
 from load.turn import Ended
 
-_FLUSH_S = 0.05
+_LOOK_S = 0.02
+_ENOUGH = 1024
+_TOO_LONG_S = 0.1
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SELDOM = 100_000
 _REMEMBERED = 32 * 2**20
@@ -89,6 +93,7 @@ class Generator:
         self._quiet = asyncio.Event()
         self.outcomes: Counter[tuple[str, str | None]] = Counter()
         self.warnings: list[str] = []
+        self._crashes: list[str] = []
         self._mix: list[tuple[Behaviour, float]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._random = Random(f"{settings.seed}/{worker}/mix")
@@ -108,9 +113,20 @@ class Generator:
         ]
 
     async def _judge(self) -> None:
+        """Judge what has come: at once where it is much, else after a while."""
+        clock = asyncio.get_running_loop().time
+        judged = clock()
         while True:
-            await asyncio.sleep(_FLUSH_S)
+            await asyncio.sleep(_LOOK_S)
+            if self.stream.waiting >= _ENOUGH or clock() - judged >= _TOO_LONG_S:
+                self._flush()
+                judged = clock()
+
+    def _flush(self) -> None:
+        try:
             self.stream.flush()
+        except Exception:
+            self._crashes.append(f"judging crashed: {traceback.format_exc(limit=-3)}")
 
     async def end(self) -> None:
         """Wait for what is under way, close every connection, and judge what is left."""
@@ -121,7 +137,7 @@ class Generator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.stream.flush()
+        self._flush()
 
     # -- users ------------------------------------------------------------------------------------------------------
 
@@ -157,10 +173,12 @@ class Generator:
             self._mix = able
         return able
 
-    async def act(self, person: Person, behaviour: Behaviour | None = None) -> Ended:
-        """Have a user do one thing: `behaviour`, or what the mix says."""
-        chosen = behaviour or self.choose()
+    def act(self, person: Person, behaviour: Behaviour | None = None) -> Coroutine[Any, Any, Ended]:
+        """Have a user do one thing, as is to be awaited: `behaviour`, or what the mix says."""
         self._busy.add(person)
+        return self._act(person, behaviour or self.choose())
+
+    async def _act(self, person: Person, chosen: Behaviour) -> Ended:
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
@@ -180,6 +198,8 @@ class Generator:
         """Return what this generator has seen, once the load has ended."""
         judge, measure, health = self.stream.judge, self.stream.measure, self.health
         verdict = judge.verdict(warnings=self.warnings)
+        crashes = tuple(dict.fromkeys(self._crashes))
+        verdict = replace(verdict, harness_errors=(*verdict.harness_errors, *crashes))
         self.samples.look(judge.findings)
         shares = {name: counts for check in judge.checks for name, counts in check.shares.items()}
         return Report(

@@ -104,7 +104,10 @@ class Measure(Check):
         for op in told.ops[told.start : told.stop]:
             if op.__class__ is Asked:
                 self._second(op.at).asked += 1
-        ats = told.ats
+        if told.ats:
+            self._tally(told, told.ats)
+
+    def _tally(self, told: Stretch, ats: list[int]) -> None:
         late = self._late_us(ats, told.stamps)
         if self.world.lagged_at >= min(ats) - max(0, *late):
             self._some(told, late)

@@ -78,7 +78,7 @@ class Session:
         self.generator = generator = Generator(self.settings, worker=worker)
         generator.on_ended = lambda ended: self._tell(ended)
         self._crowd = Crowd(generator)
-        self.bridge.call(generator.begin())
+        self.bridge.call(generator.begin)
         gevent.spawn(self._watch)
 
     def _tell(self, ended: Ended) -> None:
@@ -117,7 +117,8 @@ class Session:
         """Have a user do one thing, and wait for it."""
         assert self.bridge is not None
         assert self.generator is not None
-        self.bridge.call(self.generator.act(person))
+        generator = self.generator
+        self.bridge.call(lambda: generator.act(person))
 
     def retire(self, person: Person) -> None:
         """Have a user leave once what it does is done."""
@@ -154,7 +155,7 @@ class Session:
             return
         if self.bridge is None or self.generator is None:
             return
-        self.bridge.call(self.generator.end())
+        self.bridge.call(self.generator.end)
         report = self.generator.report()
         self.bridge.close()
         self.bridge = self.generator = None

@@ -18,7 +18,6 @@ from load.measure import Measure, measured
 _ENCODE = msgspec.json.Encoder().encode
 _READ = msgspec.json.Decoder(AnyOperation).decode
 _PLAIN = (ops.Asked, ops.Sent, ops.Pinged)
-_BLOCK = 2048
 _GONE = 256
 Block = tuple[list[bytes], list[Any]]
 
@@ -58,8 +57,6 @@ class Stream:
         """Take in a received frame that is typed already, with its line in the history."""
         self._typed.append(typed)
         self._lines.append(line)
-        if len(self._lines) >= _BLOCK:
-            self.flush()
 
     @property
     def waiting(self) -> int:
