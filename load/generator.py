@@ -217,7 +217,6 @@ class Generator:
             arrivals=dict(health.arrivals.counts),
             cpu_percent=health.cpu_percent,
             peak_mb=health.peak_mb,
-            discounted=measure.discounted,
             clock_error_us=measure.offset.error_us,
         )
 

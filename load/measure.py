@@ -16,7 +16,9 @@ from load.sketch import Sketch
 
 DELIVERY, FIRST_EVENT, RUN = "delivery", "first event", "run"
 Key = tuple[str, str, str]
+WHILE_LATE = ", while the generator was late"
 _KEPT = 4096
+_NEGLIGIBLE = 0.1
 _SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
@@ -36,7 +38,8 @@ class Measure(Check):
     """Sketches of latencies, by what is measured, behaviour and kind of event; and the course of the load.
 
     `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question to the run's
-    first event, `run` that to its last. What came while the generator itself was late is only counted (`discounted`).
+    first event, `run` that to its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it
+    took at most as long as was measured.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -44,7 +47,6 @@ class Measure(Check):
         self.sketches: dict[Key, Sketch] = {}
         self.seconds: dict[int, Second] = {}
         self.offset = Offset(exact=self.world.header.same_clock)
-        self.discounted = 0
         self._began = _EPOCH + self.world.header.began_us * _US
         self._buffers: dict[Key, list[int]] = {}
 
@@ -86,9 +88,8 @@ class Measure(Check):
             self._sample((RUN, behaviour, ""), at, at - asked.at)
 
     def _sample(self, key: Key, at: int, late_us: int, second: Sketch | None = None) -> None:
-        if self._was_late(at - late_us):
-            self.discounted += 1
-            return
+        if self._was_late(at - late_us, late_us):
+            key = (f"{key[0]}{WHILE_LATE}", *key[1:])
         self._keep(key, (late_us,))
         if second is not None:
             second.add(late_us)
@@ -164,8 +165,9 @@ class Measure(Check):
 
     # -- both -------------------------------------------------------------------------------------------------------
 
-    def _was_late(self, since: int) -> bool:
-        return self.world.lagged_at >= since and self.world.late_us(since) > 0
+    def _was_late(self, since: int, late_us: int) -> bool:
+        """Tell whether a good part of what was measured may be the generator's own lateness."""
+        return self.world.lagged_at >= since and self.world.late_us(since) > late_us * _NEGLIGIBLE
 
     def _second(self, at: int) -> Second:
         number = at // _SECOND_US

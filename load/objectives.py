@@ -1,6 +1,9 @@
 """Objectives: what a load must show, judged at 95 % confidence. Met, violated, or undecided."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from conformance.bounds import Bounds
 from conformance.errors import UsageError
@@ -8,8 +11,9 @@ from conformance.statistics import Decision, share
 from conformance.target import Goals, Objectives, Target
 from conformance.verdict import Met, ObjectiveVerdict
 from load.intervals import more_needed, percentile_between, share_between
-from load.measure import DELIVERY, FIRST_EVENT, RUN
+from load.measure import DELIVERY, FIRST_EVENT, RUN, WHILE_LATE
 from load.result import Whole
+from load.sketch import Sketch
 
 _PERCENTILES = (
     ("p50_ms", DELIVERY, 50.0),
@@ -20,7 +24,18 @@ _PERCENTILES = (
 )
 _ERRORS = 0.01
 _TOO_WIDE = 0.1
-_MET = {Decision.BELOW: Met.MET, Decision.ABOVE: Met.VIOLATED, Decision.UNDECIDED: Met.UNDECIDED}
+_MET: dict[Decision, Met] = {Decision.BELOW: Met.MET, Decision.ABOVE: Met.VIOLATED, Decision.UNDECIDED: Met.UNDECIDED}
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Why latencies may not be the target's: `late`, when they were seen late; `behind`, when runs began late.
+
+    What was seen late was not later than that: an objective can still be met, but not be violated.
+    """
+
+    late: str | None
+    behind: str | None
 
 
 def wanted(target: Target) -> Objectives:
@@ -46,28 +61,30 @@ def _default(bounds: Bounds) -> Objectives:
 
 def judge(objectives: Objectives, whole: Whole, *, late_ms: float) -> tuple[ObjectiveVerdict, ...]:
     """Judge all objectives; `late_ms` is how late the generator may have been before latencies say nothing."""
-    excuse = too_late(whole, late_ms)
-    found = list(_all(objectives, None, whole, excuse))
+    late, behind = (_late(sketch, late_ms) for sketch in (whole.lateness, whole.arrivals))
+    doubts = Doubts(late and f"the generator was late itself: {late}", behind and f"runs began late: {behind}")
+    found = list(_all(objectives, None, whole, doubts))
     for behaviour, goals in objectives.behaviours.items():
-        found += _all(goals, behaviour, whole, excuse)
+        found += _all(goals, behaviour, whole, doubts)
     return tuple(found)
 
 
-def too_late(whole: Whole, late_ms: float) -> str | None:
-    """Return why latencies say nothing of the target, if the generator was too late to measure them."""
-    for what, sketch in (("the generator was late", whole.lateness), ("runs began late", whole.arrivals)):
-        p99 = sketch.percentile_ms(99)
-        if p99 > late_ms:
-            return f"{what} itself: p99 {p99:,.0f} ms, allowed are {late_ms:,.0f} ms; use more workers or a lower rate"
-    return None
+def _late(sketch: Sketch, late_ms: float) -> str | None:
+    p99 = sketch.percentile_ms(99)
+    if p99 <= late_ms:
+        return None
+    return f"p99 {p99:,.0f} ms, allowed are {late_ms:,.0f} ms; use more workers, or a lower rate"
 
 
-def _all(goals: Goals, behaviour: str | None, whole: Whole, excuse: str | None) -> Iterator[ObjectiveVerdict]:
+def _all(goals: Goals, behaviour: str | None, whole: Whole, doubts: Doubts) -> Iterator[ObjectiveVerdict]:
     for name, what, percent in _PERCENTILES:
         bound = getattr(goals, name)
         if bound is not None:
-            reason = excuse or (_clock(bound, whole) if what == DELIVERY else None)
-            yield _percentile(name, what, percent, bound, behaviour, whole, reason)
+            excuse = doubts.behind or (_clock(bound, whole) if what == DELIVERY else None)
+            judged = _percentile(name, what, percent, bound, behaviour, whole)
+            if judged.samples and (excuse or (doubts.late and judged.verdict is not Met.MET)):
+                judged = replace(judged, verdict=Met.UNDECIDED, reason=excuse or doubts.late or "", needed=None)
+            yield judged
     if goals.delivered is not None:
         lost, expected, _ = whole.shares.get("DLV-01", (0, 0, 0.0))
         yield _share("delivered", None, goals.delivered, lost, expected, least=True)
@@ -87,24 +104,28 @@ def _clock(bound_ms: float, whole: Whole) -> str | None:
 
 
 def _percentile(
-    name: str, what: str, percent: float, bound: float, behaviour: str | None, whole: Whole, excuse: str | None
+    name: str, what: str, percent: float, bound: float, behaviour: str | None, whole: Whole
 ) -> ObjectiveVerdict:
-    sketch = whole.sketch(what, behaviour)
+    """Judge a percentile: what came while the generator was late cannot violate it, and meets it at its longest."""
+    sketch, doubtful = whole.sketch(what, behaviour), whole.sketch(what + WHILE_LATE, behaviour)
+    surely = sketch.over(bound * 1000)
+    perhaps = doubtful.over(bound * 1000)
+    sketch.merge(doubtful)
     samples = sketch.samples
     if not samples:
         return ObjectiveVerdict(name, behaviour, bound, "ms", Met.UNDECIDED, 0, reason="nothing was measured")
     allowed = 1 - percent / 100
-    over = sketch.over(bound * 1000)
-    met = _MET[share(over, samples, allowed)]
+    met = Met.UNDECIDED
+    if share(surely + perhaps, samples, allowed) is Decision.BELOW:
+        met = Met.MET
+    elif share(surely, samples, allowed) is Decision.ABOVE:
+        met = Met.VIOLATED
     low, high = percentile_between(sketch, percent)
+    more = more_needed(surely + perhaps, samples, allowed) if met is Met.UNDECIDED else None
+    reason = f"{surely + perhaps:,} of {samples:,} above it"
+    if perhaps:
+        reason += f", {perhaps:,} of them while the generator was late itself"
     value = sketch.percentile_ms(percent)
-    if excuse is not None:
-        return ObjectiveVerdict(name, behaviour, bound, "ms", Met.UNDECIDED, samples, value, low, high, reason=excuse)
-    if what == DELIVERY and whole.discounted > samples * allowed:
-        reason = f"{whole.discounted:,} samples were discounted: the generator was late when they came"
-        return ObjectiveVerdict(name, behaviour, bound, "ms", Met.UNDECIDED, samples, value, low, high, reason=reason)
-    more = more_needed(over, samples, allowed) if met is Met.UNDECIDED else None
-    reason = f"{over:,} of {samples:,} above it"
     return ObjectiveVerdict(name, behaviour, bound, "ms", met, samples, value, low, high, more, reason)
 
 

@@ -36,7 +36,6 @@ class Report(msgspec.Struct, frozen=True):
     arrivals: dict[int, int]
     cpu_percent: list[float]
     peak_mb: float
-    discounted: int
     clock_error_us: float | None
 
 
@@ -52,7 +51,6 @@ class Whole(msgspec.Struct, frozen=True):
     arrivals: Sketch
     cpu_percent: float
     peak_mb: float
-    discounted: int
     clock_error_us: float | None
     workers: int
 
@@ -111,7 +109,6 @@ def merge(reports: Sequence[Report]) -> Whole:
         arrivals=arrivals,
         cpu_percent=sum(cpu) / len(cpu) if cpu else 0.0,
         peak_mb=max(report.peak_mb for report in ordered),
-        discounted=sum(report.discounted for report in ordered),
         clock_error_us=None if None in errors else max(error for error in errors if error is not None),
         workers=len(ordered),
     )
