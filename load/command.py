@@ -43,6 +43,7 @@ class Asked:
     shape: str | None = None
     processes: int | None = None
     web: bool = False
+    fail_fast: bool = False
     seed: int = 0
     repeat: str | None = None
     quiet: bool = True
@@ -87,6 +88,7 @@ async def load_at(url: str, target: Target, asked: Asked) -> Verdict:
         users=users,
         duration_s=asked.duration_s,
         repeat=asked.repeat,
+        fail_fast=asked.fail_fast,
     )
     settings.write(out / "load.json")
     verdict = out / "verdict.json"

@@ -49,6 +49,8 @@ class Session:
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.register_message(_REPORT, self._reported)
+        else:
+            Generator(settings)  # so that what the first one loads takes nothing of the test's time
         for event, listener in (
             ("test_start", self.begin),
             ("test_stop", self.end),
@@ -105,6 +107,9 @@ class Session:
             if self.generator is not None:
                 self.live.worker("", Snapshot.of(self.generator))
             self.live.tick(self.environment.runner.user_count)
+            if self.settings.fail_fast and self.live.violations():
+                self.environment.runner.quit()
+                return
 
     # -- users ------------------------------------------------------------------------------------------------------
 

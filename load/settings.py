@@ -16,7 +16,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     `rate` is how many runs begin per second, whatever becomes of them (open model); where it is None each user asks,
     waits and thinks (closed model). `late_ms` is how late the generator may be (99th percentile) before its latencies
-    say nothing. `grace_s` is how long runs may go on at the end.
+    say nothing. `grace_s` is how long runs may go on at the end. `fail_fast` ends the load with the first violation.
     """
 
     target: Target
@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
     late_ms: float = 100.0
     grace_s: float = 30.0
     repeat: str | None = None
-    prometheus_port: int | None = None
+    fail_fast: bool = False
 
     def write(self, path: Path) -> None:
         """Write them to a file."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import sys
-from functools import partial
+from typing import Any
 
 from reference_impl import server
 from reference_impl.app import Parts
 from reference_impl.connection import Connection
 from reference_impl.context import UserId
 from reference_impl.events import Event
+from reference_impl.settings import Settings
 from reference_impl.websocket_manager import WebSocketManager
 
 _LATE_S = 0.6
@@ -95,7 +96,12 @@ def parts(defect: str, every: int) -> Parts:
 def main() -> int:
     """Serve the engine with the defect."""
     defect, every, *rest = sys.argv[1:]
-    server.serve = partial(server.serve, parts=parts(defect, int(every)))  # type: ignore[assignment]
+    made, serve = parts(defect, int(every)), server.serve
+
+    def serve_it(settings: Settings, **options: Any) -> int:
+        return serve(settings, **(options | {"parts": made}))
+
+    server.serve = serve_it
     return server.main(rest)
 
 
