@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from conformance.errors import HarnessError, UsageError
+from conformance.launch import free_port
 from conformance.runner import running, spoken
 from conformance.target import Target
 from conformance.verdict import Met, Verdict
@@ -97,7 +98,9 @@ async def load_at(url: str, target: Target, asked: Asked) -> Verdict:
     words += ["-r", f"{asked.spawn_rate or max(1.0, users / _SPAWNED_IN_S):g}"]
     words += ["-t", f"{math.ceil(asked.duration_s)}s", "--csv", str(out / "locust"), "--skip-log-setup"]
     words += [] if asked.web else ["--headless", "--only-summary"]
-    words += ["--processes", str(asked.processes)] if asked.processes else []
+    if asked.processes:
+        port = str(free_port())
+        words += ["--processes", str(asked.processes), "--master-bind-port", port, "--master-port", port]
     with (out / "locust.out").open("wb") as output:
         code = await _locust(words, {FILE: str(out / "load.json")}, output, quiet=asked.quiet)
     if not verdict.exists():

@@ -6,7 +6,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +81,7 @@ class Generator:
             auth,
             self.recorder,
             bounds,
-            Random(f"{settings.seed}/{worker}"),
+            SystemRandom(),  # ids of its own in each load and on each worker, also of a target that remembers
             self._lateness.late_us,
             dict(target.say),
         )

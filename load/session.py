@@ -10,6 +10,7 @@ import gevent
 import gevent.event
 import msgspec
 from locust.env import Environment
+from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
 from conformance.verdict import Verdict, exit_code
@@ -78,17 +79,14 @@ class Session:
         worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
         self.bridge = Bridge()
         self.generator = generator = Generator(self.settings, worker=worker)
-        generator.on_ended = lambda ended: self._tell(ended)
+        bridge = self.bridge
+        generator.on_ended = lambda ended: bridge.tell(lambda: self._count(ended))
         self._crowd = Crowd(generator)
-        self.bridge.call(generator.begin)
+        bridge.call(generator.begin)
         gevent.spawn(self._watch)
 
-    def _tell(self, ended: Ended) -> None:
-        """In the loop: let Locust count what a user did."""
-        assert self.bridge is not None
-        self.bridge.tell(lambda: self._count(ended))
-
     def _count(self, ended: Ended) -> None:
+        """Let Locust count what a user did."""
         problem = RuntimeError(ended.problem) if ended.problem is not None else None
         request: Any = self.environment.events.request
         request.fire(
@@ -158,12 +156,13 @@ class Session:
             self._wait_for_workers(runner)
             self._conclude(list(self._reports.values()))
             return
-        if self.bridge is None or self.generator is None:
+        bridge, generator = self.bridge, self.generator
+        if bridge is None or generator is None:
             return
-        self.bridge.call(self.generator.end)
-        report = self.generator.report()
-        self.bridge.close()
         self.bridge = self.generator = None
+        bridge.call(generator.end)
+        report = generator.report()
+        bridge.close()
         if isinstance(runner, WorkerRunner):
             runner.send_message(_REPORT, {"report": msgspec.json.encode(report).decode()})
             self.verdict = report.verdict
@@ -175,7 +174,9 @@ class Session:
         self._came.set()
 
     def _wait_for_workers(self, runner: MasterRunner) -> None:
-        """Wait for the report of every worker that is there."""
+        """Have every worker that is there report, and wait for it. Locust tells them of the end only after this."""
+        for name in self._expected - self._reports.keys():
+            runner.server.send_to_client(Message("stop", None, name))  # type: ignore[no-untyped-call]
         deadline = time.monotonic() + self.settings.grace_s + _MARGIN_S
         while time.monotonic() < deadline:
             there = {client.id for client in runner.clients.all if client.state != "missing"}

@@ -114,7 +114,8 @@ async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objectiv
     ):
         locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "load" / "locustfile.py"), "--headless"]
         locust += ["-u", "10", "-r", "10", "-t", "6s", "--host", url, "--processes", "2"]
-        locust += ["--master-bind-port", str(free_port()), "--target-file", str(tmp_path / "target.toml")]
+        locust += ["--master-bind-port", str(master := free_port()), "--master-port", str(master)]
+        locust += ["--target-file", str(tmp_path / "target.toml")]
         locust += ["--out", str(tmp_path / "out")]
         process = await asyncio.create_subprocess_exec(
             *locust, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
