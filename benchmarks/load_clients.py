@@ -15,6 +15,7 @@ import msgspec
 
 from benchmarks import load_server
 from conformance import canary
+from conformance.bounds import Bounds
 from conformance.script import Script, say
 from conformance.target import Target, TargetTable
 from load.behaviours import Behaviour
@@ -97,6 +98,11 @@ async def _paced(rate: float, seconds: float) -> "Any":
 # -- the generator --------------------------------------------------------------------------------------------------
 
 
+def _target(url: str) -> Target:
+    """A target that may be as slow as a client that does nothing else makes it seem."""
+    return Target(target=TargetTable(url=url), bounds=Bounds(factor=60))
+
+
 async def _act(person: Person) -> str | None:
     token = person.token()
     script: Script = [{"think": "thinking"}, *say(token + load_server.SAID)]
@@ -116,7 +122,7 @@ async def judge(port: int, connections: int, seconds: float, rate: float | None 
 
     url = f"ws://127.0.0.1:{port}/ws"
     with tempfile.TemporaryDirectory(prefix="conformance-bench-") as out:
-        generator = Generator(Settings(Target(target=TargetTable(url=url)), url, out))
+        generator = Generator(Settings(_target(url), url, out))
         await generator.begin()
         people = [generator.person() for _ in range(connections)]
         for person in people:
@@ -158,7 +164,7 @@ async def idle(port: int, connections: int) -> None:
     url = f"ws://127.0.0.1:{port}/ws"
     process = psutil.Process()
     with tempfile.TemporaryDirectory(prefix="conformance-bench-") as out:
-        generator = Generator(Settings(Target(target=TargetTable(url=url)), url, out))
+        generator = Generator(Settings(_target(url), url, out))
         first = generator.person()
         await first.connect("bench")
         before = process.memory_info().rss

@@ -1,10 +1,12 @@
-"""A bare fast server of five-events: writes a whole run at once, from a template, when it is asked for one."""
+"""A bare fast server of five-events: runs from a template, one event after the other, all runs side by side."""
 
 import asyncio
 import struct
 import sys
 import uuid
+from collections import deque
 from datetime import UTC, datetime
+from itertools import accumulate
 
 import msgspec
 import uvloop
@@ -25,13 +27,14 @@ def _frame(told: object) -> bytes:
     return head + payload
 
 
-def _template() -> bytes:
+def _template() -> tuple[bytes, tuple[int, ...]]:
+    """Return the frames of a run, put together, and where each begins and the last ends."""
     token = _TOKEN.decode()
     told: list[tuple[str, dict[str, object]]] = [
         ("agent_started", {"request_id": _REQUEST.decode()}),
         ("agent_thinking", {"thought": "thinking", "step": 1}),
         ("message_chunk", {"text": token}),
-        *(("message_chunk", {"text": " word"}) for _ in range(CHUNKS - 1)),
+        *[("message_chunk", {"text": " word"})] * (CHUNKS - 1),
         ("agent_completed", {"final_response": token + SAID, "duration_ms": 1.5}),
     ]
     run, thread, user = _RUN.decode(), _THREAD.decode(), _USER.decode()
@@ -41,13 +44,17 @@ def _template() -> bytes:
         envelope = {"type": kind, "event_id": f"{run}-{seq}", "run_id": run, "thread_id": thread, "user_id": user}
         rest = {"seq": seq, "timestamp": _STAMP.decode(), "agent_name": "assistant", "payload": payload}
         frames.append(_frame(envelope | rest))
-    return b"".join(frames)
+    return b"".join(frames), tuple(accumulate(map(len, frames), initial=0))
 
 
 class Peer(WSListener):
     """One connection."""
 
-    template = _template()
+    template, places = _template()
+
+    def __init__(self, pending: "deque[tuple[WSTransport, bytes, int]]", woken: asyncio.Event) -> None:
+        self._pending = pending
+        self._woken = woken
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Greet."""
@@ -76,19 +83,35 @@ class Peer(WSListener):
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         told = self._mine.replace(_RUN, str(uuid.uuid4()).encode()).replace(_THREAD, str(uuid.uuid4()).encode())
         told = told.replace(_REQUEST, asked[request : request + 28]).replace(_TOKEN, asked[token : token + 26])
-        transport.underlying_transport.write(told.replace(_STAMP, now.encode()))
+        self._pending.append((transport, told.replace(_STAMP, now.encode()), 0))
+        self._woken.set()
 
 
 async def serve() -> None:
     """Serve on a free port, which is printed."""
 
+    pending: deque[tuple[WSTransport, bytes, int]] = deque()
+    woken = asyncio.Event()
+
     def accept(request: WSUpgradeRequest) -> WSListener:
-        return Peer()
+        return Peer(pending, woken)
 
     server = await ws_create_server(accept, "127.0.0.1", 0, use_aiofastnet=False, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    await asyncio.Event().wait()
+    places = Peer.places
+    while True:
+        woken.clear()
+        await woken.wait()
+        while pending:
+            for _ in range(len(pending)):
+                transport, told, at = pending.popleft()
+                if transport.is_disconnected:
+                    continue
+                transport.underlying_transport.write(told[places[at] : places[at + 1]])
+                if at + 2 < len(places):
+                    pending.append((transport, told, at + 1))
+            await asyncio.sleep(0)
 
 
 def main() -> None:
