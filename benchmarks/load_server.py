@@ -30,11 +30,12 @@ def _frame(told: object) -> bytes:
 def _template() -> tuple[bytes, tuple[int, ...]]:
     """Return the frames of a run, put together, and where each begins and the last ends."""
     token = _TOKEN.decode()
+    word: tuple[str, dict[str, object]] = ("message_chunk", {"text": " word"})
     told: list[tuple[str, dict[str, object]]] = [
         ("agent_started", {"request_id": _REQUEST.decode()}),
         ("agent_thinking", {"thought": "thinking", "step": 1}),
         ("message_chunk", {"text": token}),
-        *[("message_chunk", {"text": " word"})] * (CHUNKS - 1),
+        *[word] * (CHUNKS - 1),
         ("agent_completed", {"final_response": token + SAID, "duration_ms": 1.5}),
     ]
     run, thread, user = _RUN.decode(), _THREAD.decode(), _USER.decode()

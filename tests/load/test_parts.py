@@ -32,7 +32,8 @@ def test_the_quickest_greeting_tells_most_of_the_clock() -> None:
     assert offset.error_us is None
     offset.learn(sent=0, told=1_010_000, came=20_000)
     offset.learn(sent=100_000, told=1_180_000, came=160_000)
-    assert (offset.us, offset.error_us) == (1_000_000, 10_000)
+    assert offset.us == 1_000_000
+    assert offset.error_us == 10_000.0
 
 
 def test_the_same_clock_is_not_learnt() -> None:
@@ -51,7 +52,7 @@ def test_a_mix_names_all_that_is_done() -> None:
     assert [(each.name, weight) for each, weight in mixed({"chat": 2.0}, frozenset())] == [("chat", 2.0)]
     with pytest.raises(UsageError, match="no such behaviour"):
         mixed({"chatt": 1.0}, frozenset())
-    with pytest.raises(UsageError, match="not|no behaviour is left"):
+    with pytest.raises(UsageError, match="no behaviour is left"):
         mixed({"reconnect": 1.0}, frozenset())
 
 
