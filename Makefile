@@ -1,8 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify load load-defects test lint types imports unit clean-runs false-alarms kill-matrix explore interop
-.PHONY: format bench schema clean
+.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance fleet postgres status-page schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +18,7 @@ load: .venv/.ready ## 500 users on the reference engine for a minute, judged by 
 load-defects: .venv/.ready ## the same on engines with rare defects: each is flagged; and RUNS times without one: none is
 	@$(BIN)/python -m tests.load --runs $(RUNS)
 
-test: lint types imports unit ## lint, types, import contracts and all tests
+test: lint types imports audit unit ## lint, types, import contracts, the audit of our own source and all tests
 
 lint: .venv/.ready ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -31,8 +30,11 @@ types: .venv/.ready ## mypy, strict
 imports: .venv/.ready ## our own layers, as import-linter contracts
 	@$(BIN)/lint-imports
 
-unit: .venv/.ready ## all tests
-	@$(BIN)/python -m pytest
+audit: .venv/.ready ## our own source, as agent-conformance audit judges it (contracts.toml)
+	@$(BIN)/agent-conformance audit . --strict
+
+unit: .venv/.ready ## all tests, two files at a time
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 RUNS := 20
 SEED := 1
@@ -56,11 +58,25 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: judging a long history, and verifying the reference engine
+bench: .venv/.ready ## how fast: judging a long history, a large source tree, verifying the reference engine, the engine
 	@$(BIN)/python -m benchmarks.judge
 	@$(BIN)/python -m benchmarks.ag_ui
+	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.verify
 	@$(BIN)/python -m benchmarks.load
+	@$(BIN)/python -m benchmarks.engine
+
+endurance: .venv/.ready ## kill -9 the engine at 50 random moments under load, and measure the memory that it takes
+	@$(BIN)/python -m tests.endurance
+
+fleet: .venv/.ready ## judge two engines on Redis behind a balancer, one of which is killed (SEED=1)
+	@$(BIN)/python -m tests.fleet --profile full --strict --seed $(SEED)
+
+postgres: .venv/.ready ## the tests of several engines, with a PostgreSQL as their journal
+	@FLEET_JOURNAL=postgresql $(BIN)/python -m pytest tests/fleet
+
+status-page: .venv/.ready ## photograph the status page for reports/samples/
+	@$(BIN)/python -m tests.operations
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore
@@ -69,4 +85,4 @@ schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json
 
 clean: ## remove what the commands above made
-	@rm -rf .venv tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis reports/out
+	@rm -rf .venv tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .agent_conformance_cache .hypothesis reports/out

@@ -13,14 +13,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import msgspec
 
-from benchmarks.judge import child, on_one_core, print_figures, run_child
-from conformance.catalogue import load
+from benchmarks.judge import child, on_one_core, print_figures, run_child, time_judging
+from conformance.catalogue import Catalogue
 from conformance.recording import judge_frames
+from conformance.verdict import Verdict
 
 _ENCODE = msgspec.json.Encoder().encode
 _BEGAN_MS = 1_769_851_800_000
@@ -111,15 +112,12 @@ def main() -> int:
 
 
 def _judge(path: Path) -> tuple[float, int]:
-    on_one_core()
-    catalogue = load()
-    began = time.perf_counter()
-    with path.open("rb") as lines:
-        verdict = judge_frames(lines, name=path.name, dialect="ag-ui", catalogue=catalogue)
-    seconds = time.perf_counter() - began
-    if verdict.findings or verdict.harness_errors:
-        raise SystemExit(f"a faultless capture, and yet: {verdict.findings or verdict.harness_errors}")
-    return seconds, verdict.events
+    """Judge a capture as the command does."""
+
+    def judge(lines: IO[bytes], catalogue: Catalogue) -> Verdict:
+        return judge_frames(lines, name=path.name, dialect="ag-ui", catalogue=catalogue)
+
+    return time_judging(path, judge)
 
 
 def _decode(path: Path) -> tuple[float, int]:

@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
 from benchmarks.history import LENGTHS, Generator
-from conformance.catalogue import load
+from conformance.catalogue import Catalogue, load
 from conformance.rejudge import judge_recording
+from conformance.verdict import Verdict
 
 _GOAL_PER_S = 300_000
 _GOAL_MB = 150
@@ -101,17 +102,22 @@ def on_one_core() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def _judge(path: Path) -> tuple[float, int]:
-    """Judge a history as the command does."""
+def time_judging(path: Path, judge: Callable[[IO[bytes], Catalogue], Verdict]) -> tuple[float, int]:
+    """Judge a faultless file; return the seconds that it took, and its run events."""
     on_one_core()
     catalogue = load()
     began = time.perf_counter()
     with path.open("rb") as lines:
-        verdict = judge_recording(lines, name=path.name, catalogue=catalogue)
+        verdict = judge(lines, catalogue)
     seconds = time.perf_counter() - began
     if verdict.findings or verdict.harness_errors:
-        raise SystemExit(f"a faultless history, and yet: {verdict.findings or verdict.harness_errors}")
+        raise SystemExit(f"{path.name} is faultless, and yet: {verdict.findings or verdict.harness_errors}")
     return seconds, verdict.events
+
+
+def _judge(path: Path) -> tuple[float, int]:
+    """Judge a history as the command does."""
+    return time_judging(path, lambda lines, catalogue: judge_recording(lines, name=path.name, catalogue=catalogue))
 
 
 def _decode(path: Path) -> tuple[float, int]:

@@ -137,7 +137,7 @@ async def judge(port: int, connections: int, seconds: float, rate: float | None 
                 async for at in _paced(rate, seconds)
             ]
             await asyncio.gather(*acting)
-        generator.stream.flush()
+        generator.stream.finish()
         late = Sketch()
         for (what, _, _), sketch in generator.stream.measure.settled().items():
             if what.startswith(DELIVERY):

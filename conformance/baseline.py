@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """A violation that is known.
 
     It stands for every finding of its requirement; or, with `scenario` and `finding`, only for those of that scenario
-    (or of one of several) and with that message. `upstream` is where it is reported or comes from, `owner` who looks
-    after it. After the day `expires` it is no excuse any more. One that is `flaky` need not be seen in every run.
+    (or of one of several) and with that message; with `path`, a pattern, only for those in such files. `upstream` is
+    where it is reported or comes from, `owner` who looks after it. After the day `expires` it is no excuse any more.
+    One that is `flaky` need not be seen in every run.
     """
 
     requirement: str
     reason: str
     scenario: tuple[str, ...] = ()
     finding: str | None = None
+    path: str | None = None
     upstream: str | None = None
     owner: str | None = None
     expires: date | None = None
@@ -46,6 +49,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
             self.requirement == finding.requirement
             and (not self.scenario or finding.scenario in self.scenario)
             and self.finding in (None, finding.message)
+            and (self.path is None or fnmatch((finding.location or "").rpartition(":")[0], self.path))
         )
 
 
@@ -113,7 +117,7 @@ def compare(verdict: Verdict, baseline: Baseline, *, today: date) -> Comparison:
 def _stands(entry: Known, requirement: RequirementVerdict) -> bool:
     if requirement.verdict is not Outcome.FAIL:
         return False
-    whole = not entry.scenario and entry.finding is None
+    whole = not entry.scenario and entry.finding is None and entry.path is None
     return whole or any(entry.covers(finding) for finding in requirement.findings)
 
 
@@ -162,9 +166,9 @@ def parse(text: str, *, path: str, catalogue: Catalogue, scenarios: Collection[s
     known = tuple(
         _Reader(path, line, catalogue, scenarios).read(table) for table, line in zip(tables, places, strict=True)
     )
-    first: dict[tuple[str, tuple[str, ...], str | None], Known] = {}
+    first: dict[tuple[str, tuple[str, ...], str | None, str | None], Known] = {}
     for entry in known:
-        cause = (entry.requirement, entry.scenario, entry.finding)
+        cause = (entry.requirement, entry.scenario, entry.finding, entry.path)
         if cause in first:
             at = f"{path}:{entry.line}" if entry.line else path
             raise UsageError(f"{at}: {entry.requirement}: the same entry stands in line {first[cause].line}")

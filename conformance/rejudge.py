@@ -12,7 +12,7 @@ from conformance.verdict import Verdict
 
 
 def judge_recording(
-    lines: IO[bytes], *, name: str, catalogue: Catalogue, only: Sequence[str] = (), block: int = 1 << 19
+    lines: IO[bytes], *, name: str, catalogue: Catalogue, only: Sequence[str] = (), block: int = 1 << 18
 ) -> Verdict:
     """Judge a history of the kit's; `name` is what error messages call it. It is read by about `block` bytes.
 
@@ -24,8 +24,11 @@ def judge_recording(
     judge = Judge(header, recorded(header.dialect, header.mapping), catalogue)
     lane = Lane(judge, reader.operation)
     with collecting_seldom():
+        after = 2
         for number, read in reader.blocks(block):
             lane.feed(read, number)
+            after = number + len(read)
+        lane.finish(after)
     if reader.last is not None:
         judge.feed(reader.last)
     return judge.verdict(only=only or reader.header.only, truncated=reader.truncated)

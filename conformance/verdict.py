@@ -56,7 +56,8 @@ class Finding(msgspec.Struct, frozen=True):
 class RequirementVerdict(msgspec.Struct, frozen=True):
     """The verdict on one requirement. `exercised` counts the situations that could have shown a violation.
 
-    `violations` counts them all; `findings` holds the first of them, each different.
+    `violations` counts them all; `findings` holds the first of them, each different. `notes` are what may be a
+    violation, where a rule on source cannot be sure: they decide nothing.
     """
 
     id: str
@@ -67,6 +68,7 @@ class RequirementVerdict(msgspec.Struct, frozen=True):
     reason: str
     violations: int = 0
     findings: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -119,12 +119,12 @@ class Generator:
         while True:
             await asyncio.sleep(_LOOK_S)
             if self.stream.waiting >= _ENOUGH or clock() - judged >= _TOO_LONG_S:
-                self._flush()
+                self._safely(self.stream.flush)
                 judged = clock()
 
-    def _flush(self) -> None:
+    def _safely(self, judge: Callable[[], None]) -> None:
         try:
-            self.stream.flush()
+            judge()
         except Exception:
             self._crashes.append(f"judging crashed: {traceback.format_exc(limit=-3)}")
 
@@ -137,7 +137,7 @@ class Generator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._flush()
+        self._safely(self.stream.finish)
 
     # -- users ------------------------------------------------------------------------------------------------------
 

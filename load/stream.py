@@ -74,6 +74,12 @@ class Stream:
         self._memory(lines)
         self._seen()
 
+    def finish(self) -> None:
+        """Judge everything, also what waits for the rest of its run: nothing more comes."""
+        self.flush()
+        self._lane.finish(self._next_line)
+        self._seen()
+
 
 class Memory:
     """The lines of the last blocks, as many as fit into `size` bytes; and how each open connection began."""

@@ -1,137 +1,109 @@
-"""One run, from its first event to its last."""
+"""What an agent is: made for one request, speaking through its run's one voice."""
 
-import asyncio
-import logging
-import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
 
 import msgspec
 
+from reference_impl.context import UserExecutionContext
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import ModelFailed
 from reference_impl.events import EventType
-from reference_impl.model import CallTools, LLMManager, Prompt, Say, Think
-from reference_impl.registry import RunRecord
-from reference_impl.run import ExecutionState, Interruption
+from reference_impl.llm import LLMManager
+from reference_impl.model import CallTools, Prompt, Say, Think
 from reference_impl.tools import ToolDispatcher
-
-log = logging.getLogger(__name__)
 
 CHUNKS_BETWEEN_FLUSHES = 16
 
 
-class Ending(msgspec.Struct, frozen=True):
-    """The terminal event of a run, not yet emitted."""
+class Voice:
+    """Tells what the agents of one run think and say. `max_answer_bytes` bounds what they may say in all."""
 
-    type: EventType
-    payload: Mapping[str, Any]
-
-
-class AgentRun:
-    """Does what the model says and tells it as events. `execute` is called once, by the user's engine."""
-
-    def __init__(
-        self,
-        record: RunRecord,
-        emitter: UserEventEmitter,
-        llm: LLMManager,
-        dispatcher: ToolDispatcher,
-        *,
-        limit_s: float,
-    ) -> None:
-        self.record = record
+    def __init__(self, emitter: UserEventEmitter, *, max_answer_bytes: int) -> None:
         self._emitter = emitter
-        self._llm = llm
-        self._dispatcher = dispatcher
-        self._limit_s = limit_s
+        self._room = max_answer_bytes
         self._thoughts = 0
-        self._work: asyncio.Task[Any] | None = None
+        self._chunks = 0
 
-    @property
-    def interruption(self) -> Interruption | None:
-        """Why the run is being ended from outside, None if it is not."""
-        return self.record.interruption
-
-    def interrupt(self, reason: Interruption) -> None:
-        """End the run and its open tools now (LIF-02). The first reason stands; an ended run is left alone."""
-        if self.record.interruption is None:
-            self.record.interruption = reason
-            if self._work is not None:
-                self._work.cancel()
-
-    async def execute(self) -> None:
-        """Run to the one terminal event, whatever happens on the way (EVT-02). Raises only JournalFailed."""
-        started = time.monotonic()
-        self.record.state = ExecutionState.RUNNING
-        self._emitter.emit(EventType.AGENT_STARTED, {"request_id": self.record.context.request_id})
-        ending = await self._ending(started)
-        self._ensure_thought()
-        self._emitter.emit(ending.type, ending.payload)
-        await self._emitter.flush()
-
-    async def _ending(self, started: float) -> Ending:
-        timer = asyncio.get_running_loop().call_later(self._limit_s, self.interrupt, Interruption.TIMEOUT)
-        self._work = asyncio.current_task()
-        try:
-            if self.interruption is None:
-                answer = await self._follow_model()
-                if self.interruption is None:
-                    duration_ms = round((time.monotonic() - started) * 1000)
-                    return Ending(EventType.AGENT_COMPLETED, {"final_response": answer, "duration_ms": duration_ms})
-        except asyncio.CancelledError:
-            pass
-        except ModelFailed as error:
-            return error_ending("model_failed", str(error), retryable=False)
-        except Exception:
-            log.exception("run %s failed in a way of its own", self.record.context.run_id)
-            return error_ending("internal", "The agent failed; the cause is in the engine's log.", retryable=True)
-        finally:
-            self._work = None
-            timer.cancel()
-        return self.interrupted_ending(self.interruption or Interruption.SHUTDOWN)
-
-    def interrupted_ending(self, reason: Interruption) -> Ending:
-        """How a run ends that is ended from outside."""
-        match reason:
-            case Interruption.STOPPED:
-                return Ending(EventType.AGENT_STOPPED, {"reason": "stopped by the user"})
-            case Interruption.TIMEOUT:
-                message = f"The run took longer than {self._limit_s:g} s."
-                return error_ending("timeout", message, retryable=True)
-            case Interruption.SHUTDOWN:
-                return error_ending("shutdown", "The engine is restarting: send the request again.", retryable=True)
-
-    async def _follow_model(self) -> str:
-        said: list[str] = []
-        prompt = Prompt(self.record.context, self.record.message)
-        async with aclosing(self._llm.respond(prompt)) as moves:
-            async for move in moves:
-                match move:
-                    case Think(text):
-                        self._think(text)
-                    case Say(text):
-                        self._ensure_thought()
-                        self._emitter.emit(EventType.MESSAGE_CHUNK, {"text": text})
-                        said.append(text)
-                        if len(said) % CHUNKS_BETWEEN_FLUSHES == 0:
-                            await self._emitter.flush()
-                    case CallTools(calls):
-                        self._ensure_thought()
-                        await self._dispatcher.dispatch_all(calls)
-        return "".join(said)
-
-    def _think(self, text: str) -> None:
+    def think(self, text: str) -> None:
+        """Tell a thought."""
         self._thoughts += 1
         self._emitter.emit(EventType.AGENT_THINKING, {"thought": text, "step": self._thoughts})
 
-    def _ensure_thought(self) -> None:
+    def ensure_thought(self) -> None:
         """A run reports a thought before its first tool, answer or end, also where its model had none (EVT-04)."""
         if self._thoughts == 0:
-            self._think("Working on the request.")
+            self.think("Working on the request.")
+
+    async def say(self, text: str) -> None:
+        """Tell a piece of the answer. Raises ModelFailed where it becomes too long."""
+        self._room -= len(text.encode())
+        if self._room < 0:
+            raise ModelFailed("The answer is too long.")
+        self.ensure_thought()
+        self._emitter.emit(EventType.MESSAGE_CHUNK, {"text": text})
+        self._chunks += 1
+        if self._chunks % CHUNKS_BETWEEN_FLUSHES == 0:
+            await self._emitter.flush()
 
 
-def error_ending(code: str, message: str, *, retryable: bool) -> Ending:
-    """A run that failed (EVT-10)."""
-    return Ending(EventType.AGENT_ERROR, {"code": code, "message": message, "retryable": retryable})
+class Workplace(msgspec.Struct, frozen=True):
+    """What one agent has to work with; nothing of it is another run's. `colleague` makes a sub-agent by its name.
+
+    An agent that is not `audible` is a sub-agent whose answer goes to its supervisor only.
+    """
+
+    context: UserExecutionContext
+    voice: Voice
+    llm: LLMManager
+    tools: ToolDispatcher
+    colleague: Callable[[str], "BaseAgent"]
+    audible: bool = True
+
+
+class BaseAgent(ABC):
+    """One agent, for one request: made by `AgentInstanceFactory`, gone when the run is over.
+
+    A class of agents holds nothing that can change: what is on the class is shared by all users.
+    """
+
+    def __init__(self, workplace: Workplace) -> None:
+        self.workplace = workplace
+
+    @abstractmethod
+    async def run(self, prompt: Prompt) -> str:
+        """Do what `prompt` asks for and return the answer, all of which was said. Raises ModelFailed."""
+
+    def think(self, text: str) -> None:
+        """Tell the user a thought."""
+        self.workplace.voice.think(text)
+
+    async def say(self, text: str) -> None:
+        """Tell the user a piece of the answer, unless it is for a supervisor."""
+        if self.workplace.audible:
+            await self.workplace.voice.say(text)
+
+    async def call(self, calls: CallTools) -> None:
+        """Call tools; their outcomes are in the calls."""
+        self.workplace.voice.ensure_thought()
+        await self.workplace.tools.dispatch_all(calls.calls)
+
+
+class ModelAgent(BaseAgent):
+    """Does what the model says."""
+
+    async def run(self, prompt: Prompt) -> str:
+        """Follow the model's moves and return all that it said. Raises ModelFailed."""
+        said: list[str] = []
+        async with aclosing(self.workplace.llm.respond(prompt)) as moves:
+            async for move in moves:
+                match move:
+                    case Think(text):
+                        self.think(text)
+                    case Say(text):
+                        await self.say(text)
+                        said.append(text)
+                    case CallTools():
+                        await self.call(move)
+        return "".join(said)

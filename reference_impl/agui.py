@@ -2,59 +2,33 @@
 
 from collections.abc import AsyncIterator
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from reference_impl.agui_events import AguiTeller
 from reference_impl.agui_input import decode_input
-from reference_impl.auth import Authenticator
-from reference_impl.engine import ExecutionEngine
-from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
-from reference_impl.registry import AgentExecutionRegistry
-from reference_impl.replay import Replayer
-from reference_impl.routes import NO_STORE, not_announced, read_body, refused, unauthorized
+from reference_impl.errors import ErrorCode, Refusal
+from reference_impl.routes import NO_STORE, EngineRoutes, not_announced, read_body
 from reference_impl.run import StoredRun
-from reference_impl.settings import Settings
 
 
-class AguiRoute:
+class AguiRoute(EngineRoutes):
     """Starts the run that a client asks for, and tells it until it ends. A client that leaves ends no run (LIF-04).
 
     The run id is the client's request id: the same one again is the same run, told from its beginning (LIF-01).
     """
 
-    def __init__(
-        self,
-        authenticator: Authenticator,
-        engine: ExecutionEngine,
-        registry: AgentExecutionRegistry,
-        replayer: Replayer,
-        *,
-        settings: Settings,
-    ) -> None:
-        self._authenticator = authenticator
-        self._engine = engine
-        self._registry = registry
-        self._replayer = replayer
-        self._settings = settings
-
     async def run(self, request: Request) -> Response:
         """200 and the run's events; or an error, where there is no run."""
-        try:
-            identity = self._authenticator.authenticate(request.headers)
-            wish = decode_input(await read_body(request, limit=self._settings.max_message_bytes))
-            acceptance = await self._engine.start(identity.user_id, wish, announce=not_announced)
-            if acceptance.context.thread_id != wish.thread_id:
-                raise Refusal(ErrorCode.CONFLICT, "runId names a run of yours on another thread.")
-            run = await self._registry.find(identity.user_id, acceptance.context.run_id)
-            teller = AguiTeller(acceptance.context)
-        except InvalidCredentials as error:
-            return unauthorized(error)
-        except Refusal as refusal:
-            return refused(refusal)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        return StreamingResponse(self.tell(run, teller), headers={**NO_STORE, "Content-Type": "text/event-stream"})
+        identity = self._authenticator.authenticate(request.headers)
+        body = await read_body(request, limit=self._settings.max_message_bytes)
+        wish = decode_input(body, traceparent=request.headers.get("traceparent"))
+        acceptance = await self._engine.start(identity.user_id, wish, announce=not_announced)
+        if acceptance.context.thread_id != wish.context.thread_id:
+            raise Refusal(ErrorCode.CONFLICT, "runId names a run of yours on another thread.")
+        run = await self._registry.find(identity.user_id, acceptance.context.run_id)
+        stream = self.tell(run, AguiTeller(acceptance.context))
+        return StreamingResponse(stream, headers={**NO_STORE, "Content-Type": "text/event-stream"})
 
     async def tell(self, run: StoredRun, teller: AguiTeller) -> AsyncIterator[str]:
         """The run's events as server-sent events; a comment whenever there is none for a while."""

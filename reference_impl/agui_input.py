@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from reference_impl.errors import InvalidIdentity, Refusal
-from reference_impl.messages import RunRequest, decode_body
+from reference_impl.messages import RequestContext, RunRequest, decode_body
 
 
 class InputPart(msgspec.Struct, frozen=True):
@@ -45,15 +45,18 @@ class RunAgentInput(msgspec.Struct, frozen=True, rename="camel"):
 _inputs = msgspec.json.Decoder(RunAgentInput)
 
 
-def decode_input(body: bytes) -> RunRequest:
+def decode_input(body: bytes, *, traceparent: str | None = None) -> RunRequest:
     """The run that a body asks for: the newest message is the user's. Raises Refusal `bad_json` or `bad_message`."""
     wish = decode_body(_inputs, body)
     said = [message for message in wish.messages if message.role == "user"]
     if not said:
         raise Refusal.bad_message("messages: one of the role user is needed.")
     try:
-        return RunRequest(said[-1].text, wish.run_id, wish.thread_id, None, False, owns_thread=True)
+        context = RequestContext(
+            request_id=wish.run_id, thread_id=wish.thread_id, owns_thread=True, traceparent=traceparent
+        )
     except InvalidIdentity as error:
         name = {"request_id": "runId", "thread_id": "threadId"}
         field, _, rest = str(error).partition(" ")
         raise Refusal.bad_message(f"{name.get(field, field)} {rest}") from None
+    return RunRequest(said[-1].text, None, context)

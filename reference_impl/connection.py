@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.websockets import WebSocketDisconnect
@@ -14,13 +14,16 @@ from reference_impl.events import Event
 
 log = logging.getLogger(__name__)
 
-FRAMES_PER_TURN = 64
+BATCH_FRAMES = 64
+BATCH_BYTES = 16_384
+# How many replayed runs are remembered that may be live elsewhere.
+MAX_FLOORS = 4_096
 
 
 class Transport(msgspec.Struct, frozen=True):
-    """How to send a text frame and how to close; both may raise WebSocketDisconnect."""
+    """How to send text frames and how to close; both raise OSError or WebSocketDisconnect where the peer is gone."""
 
-    send_text: Callable[[str], Awaitable[None]]
+    send_texts: Callable[[Sequence[str]], Awaitable[None]]
     close: Callable[[int, str], Awaitable[None]]
 
 
@@ -124,6 +127,8 @@ class Connection:
         self._holds.pop(run_id, None)
         if live:
             self._floors[run_id] = max(replayed_seq, self._floors.get(run_id, 0))
+            if len(self._floors) > MAX_FLOORS:
+                del self._floors[next(iter(self._floors))]
 
     async def send_all(self) -> None:
         """Send what is queued until the connection is closed, from either side. The one place that sends."""
@@ -136,29 +141,36 @@ class Connection:
             pump.cancel()
             await asyncio.wait({pump})
         if not pump.cancelled() and (error := pump.exception()) is not None:
-            if isinstance(error, WebSocketDisconnect):
+            if isinstance(error, (WebSocketDisconnect, OSError)):
                 return
             raise error
         if self._closing is not None:
             await self._send_close(*self._closing)
 
     async def _pump(self) -> None:
-        sent = 0
         while True:
             while self._outbox:
-                text = self._outbox.popleft()
-                self._outbox_bytes -= len(text)
-                if not self._room.is_set() and self._has_room():
-                    self._room.set()
-                await self._transport.send_text(text)
-                sent += 1
-                if sent % FRAMES_PER_TURN == 0:
-                    # A reader that keeps up makes send_text return at once; let the others have their turn.
+                await self._transport.send_texts(self._take_batch())
+                if self._outbox:
+                    # A reader that keeps up makes send_texts return at once; let the others have their turn.
                     await asyncio.sleep(0)
             if self._closing is not None:
                 return
             self._wake.clear()
             await self._wake.wait()
+
+    def _take_batch(self) -> list[str]:
+        """What is sent at once: at least one frame, and little enough to count as sent."""
+        batch: list[str] = []
+        size = 0
+        while self._outbox and size < BATCH_BYTES and len(batch) < BATCH_FRAMES:
+            text = self._outbox.popleft()
+            size += len(text)
+            batch.append(text)
+        self._outbox_bytes -= size
+        if not self._room.is_set() and self._has_room():
+            self._room.set()
+        return batch
 
     def _end_later(self, pump: asyncio.Task[None]) -> None:
         """A reader that does not take what is queued must not keep a closing connection open."""
@@ -168,7 +180,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._close_grace_s):
                 await self._transport.close(code, reason)
-        except (TimeoutError, WebSocketDisconnect):
+        except (TimeoutError, WebSocketDisconnect, OSError):
             log.debug("connection %s is gone before it could be closed", self.connection_id)
 
     def _has_room(self) -> bool:

@@ -1,12 +1,14 @@
 """Who a request is for: ids that are real, bound together once and never changed (IDN-01 to IDN-03)."""
 
-import secrets
-from typing import NewType
-from uuid import uuid4
+from contextvars import ContextVar
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from secrets import token_hex
+from typing import Any, NewType
 
 import msgspec
 
-from reference_impl.errors import InvalidIdentity
+from reference_impl.errors import InvalidIdentity, SharedState
 
 UserId = NewType("UserId", str)
 RunId = NewType("RunId", str)
@@ -49,18 +51,46 @@ def require_id(value: object, name: str) -> str:
 
 def new_id() -> str:
     """A fresh id that cannot be guessed: a version 4 UUID with 122 random bits (IDN-05)."""
-    return str(uuid4())
+    digits = token_hex(16)
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def new_traceparent() -> str:
-    """A fresh W3C trace context, one per run."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+ATOMS = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def require_immutable(value: object, name: str) -> None:
+    """Raise SharedState unless nobody can change `value`: what two runs can change, one leaks to the other (ISO-01)."""
+    kind: Any = type(value)
+    if kind in ATOMS:
+        return
+    match value:
+        case Enum():
+            return
+        case tuple() | frozenset():
+            parts = list(value)
+        case msgspec.Struct() if kind.__struct_config__.frozen:
+            parts = [getattr(value, field) for field in kind.__struct_fields__]
+        case _ if is_dataclass(value) and vars(kind)["__dataclass_params__"].frozen:
+            parts = [getattr(value, field.name) for field in fields(value)]
+        case _:
+            raise SharedState(
+                f"{name} holds a {kind.__name__}, which whoever else has it can change under this run: give values that"
+                " cannot change (text, numbers, tuples, frozen structs), such as the JSON text of it."
+            )
+    for part in parts:
+        require_immutable(part, name)
+
+
+running_for: ContextVar["UserExecutionContext | None"] = ContextVar("running_for", default=None)
+"""Whose run the current task is at work on; for logs only."""
 
 
 class UserExecutionContext(msgspec.Struct, frozen=True, kw_only=True):
     """The identity of one run: made once when the run is accepted, then passed along, never changed.
 
-    Raises InvalidIdentity if an id is None, empty or a placeholder.
+    `traceparent` is its W3C trace context; `details` is what the client sent along, such as JSON text. Raises
+    InvalidIdentity if an id is None, empty or a placeholder, and SharedState if `details` can be changed.
     """
 
     user_id: UserId
@@ -69,7 +99,9 @@ class UserExecutionContext(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     agent_name: str
     traceparent: str
+    details: object = None
 
     def __post_init__(self) -> None:
         for name in ("user_id", "thread_id", "run_id", "request_id", "agent_name"):
             require_id(getattr(self, name), name)
+        require_immutable(self.details, "details")

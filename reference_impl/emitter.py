@@ -29,6 +29,9 @@ class UserEventEmitter:
         self._seq = seq
         self._last_timestamp = last_timestamp
         self._clock = clock
+        self._closed = False
+        # A version 4 UUID of which the last 48 bits count: unique, and cheap to make.
+        self._event_ids = new_id()[:24]
 
     def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """Put one event on record. It never waits, so that it also works while the run is being cancelled.
@@ -36,8 +39,13 @@ class UserEventEmitter:
         Readers get the event once it is journaled; `flush` waits for that. Raises JournalFailed.
         """
         event = self.encode(type, payload)
-        self._journal.append(event)
+        if not self._closed:
+            self._journal.append(event)
         return event
+
+    def close(self) -> None:
+        """Tell nothing more: the run was ended for whoever goes on emitting."""
+        self._closed = True
 
     async def flush(self) -> None:
         """Wait until all that was emitted is journaled and handed to the readers. Raises JournalFailed."""
@@ -55,7 +63,7 @@ class UserEventEmitter:
         return encode_event(
             Envelope(
                 type=type,
-                event_id=new_id(),
+                event_id=f"{self._event_ids}{self._seq:012x}",
                 run_id=context.run_id,
                 thread_id=context.thread_id,
                 user_id=context.user_id,

@@ -5,11 +5,13 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from reference_impl.agent import AgentRun
+from reference_impl.agent_run import AgentRun
 from reference_impl.context import ThreadId, UserId
 from reference_impl.errors import JournalFailed, Refusal
+from reference_impl.execution_tracker import Execution
 from reference_impl.messages import RunRequest
-from reference_impl.registry import Acceptance, AgentExecutionRegistry, RunRecord
+from reference_impl.registry import Acceptance, AgentExecutionRegistry
+from reference_impl.reliability import ReliabilityManager
 from reference_impl.run import Interruption
 
 log = logging.getLogger(__name__)
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 # A tool that does not let a cancellation pass must not keep the engine from ending; its run is ended at the next start.
 END_WITHIN_S = 2.0
 
-RunFactory = Callable[[RunRecord], AgentRun]
+RunFactory = Callable[[Execution], AgentRun]
 
 
 class UserExecutionEngine:
@@ -41,7 +43,7 @@ class UserExecutionEngine:
     def interrupt(self, run_id: str, reason: Interruption) -> bool:
         """End the run with this id, at work or queued. False if there is none."""
         for run in (*self._running, *self._queue):
-            if run.record.context.run_id == run_id:
+            if run.execution.context.run_id == run_id:
                 run.interrupt(reason)
                 self._start_ready()
                 return True
@@ -66,7 +68,7 @@ class UserExecutionEngine:
         waiting: deque[AgentRun] = deque()
         while self._queue:
             run = self._queue.popleft()
-            thread_id = run.record.context.thread_id
+            thread_id = run.execution.context.thread_id
             free = len(self._running) < self._max_running and thread_id not in self._busy_threads
             # A queued run that was interrupted only tells its end, which needs no place and mixes with nothing.
             if not free and run.interruption is None:
@@ -81,24 +83,41 @@ class UserExecutionEngine:
         try:
             await run.execute()
         except JournalFailed:
-            log.error("run %s has no end on record; it gets one at the next start", run.record.context.run_id)
+            log.error("run %s has no end on record; it gets one at the next start", run.execution.context.run_id)
         finally:
-            del self._running[run]
-            if holds_thread:
-                self._busy_threads.discard(run.record.context.thread_id)
-            self._start_ready()
-            if not self._running and not self._queue:
-                self._on_idle()
+            self._leave(run, holds_thread=holds_thread)
+
+    def abandon(self, run_id: str) -> None:
+        """Give away the place of a run that was ended for it and still goes on."""
+        for run in [*self._running]:
+            if run.execution.context.run_id == run_id:
+                self._leave(run, holds_thread=True)
+
+    def _leave(self, run: AgentRun, *, holds_thread: bool) -> None:
+        if self._running.pop(run, None) is None:
+            return
+        if holds_thread:
+            self._busy_threads.discard(run.execution.context.thread_id)
+        self._start_ready()
+        if not self._running and not self._queue:
+            self._on_idle()
 
 
 class ExecutionEngine:
     """The way in for every request that concerns a run, whether from a socket or over HTTP."""
 
     def __init__(
-        self, registry: AgentExecutionRegistry, create_run: RunFactory, *, max_running_per_user: int, agent_name: str
+        self,
+        registry: AgentExecutionRegistry,
+        create_run: RunFactory,
+        reliability: ReliabilityManager,
+        *,
+        max_running_per_user: int,
+        agent_name: str,
     ) -> None:
         self._registry = registry
         self._create_run = create_run
+        self.reliability = reliability
         self._max_running_per_user = max_running_per_user
         self._agent_name = agent_name
         self._users: dict[UserId, UserExecutionEngine] = {}
@@ -128,12 +147,15 @@ class ExecutionEngine:
 
     async def _start(self, user_id: UserId, request: RunRequest, announce: Callable[[Acceptance], None]) -> Acceptance:
         try:
-            acceptance = await self._registry.accept(user_id, request, agent_name=self._agent_name)
+            acceptance = await self._registry.create_execution_context(
+                request.agent or self._agent_name, user_id, request.message, request.context
+            )
         except JournalFailed:
             raise Refusal.restarting() from None
         announce(acceptance)
-        if acceptance.record is not None:
-            run = self._create_run(acceptance.record)
+        execution = None if acceptance.duplicate else self._registry.get(user_id, acceptance.context.run_id)
+        if execution is not None:
+            run = self._create_run(execution)
             if self.draining:
                 run.interrupt(Interruption.SHUTDOWN)
             self._engine_of(user_id).submit(run)
@@ -147,6 +169,12 @@ class ExecutionEngine:
         engine = self._users.get(user_id)
         if engine is None or not engine.interrupt(run_id, Interruption.STOPPED):
             raise Refusal.already_ended()
+
+    async def cleanup(self, *, older_than_s: float) -> None:
+        """End what goes on for longer than that though it was to end, such as a tool that swallows cancellation."""
+        for run_id in await self._registry.cleanup_stale_contexts(older_than_s=older_than_s):
+            for engine in list(self._users.values()):
+                engine.abandon(run_id)
 
     async def drain(self, *, grace_s: float) -> None:
         """Accept nothing more, let runs go on for `grace_s` seconds, then end those that are left (LIF-05)."""

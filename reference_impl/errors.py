@@ -35,6 +35,10 @@ class InvalidIdentity(EngineError):
     """An id is missing, empty or a placeholder (IDN-01, IDN-02)."""
 
 
+class SharedState(EngineError):
+    """An object that several runs could change was given to one of them (ISO-01)."""
+
+
 class InvalidCredentials(EngineError):
     """The token is missing, malformed, expired, wrongly signed or names no user (ACC-01, ACC-02)."""
 
@@ -80,6 +84,10 @@ class JournalFailed(EngineError):
 
 class ModelFailed(EngineError):
     """The model failed. The message is shown to the user (EVT-10)."""
+
+
+class Unavailable(EngineError):
+    """What runs elsewhere cannot be reached: tried several times, or not at all while its circuit is open."""
 
 
 class ToolFailed(EngineError):

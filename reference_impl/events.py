@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -79,7 +80,13 @@ def decode_event(event: Event) -> Envelope:
 
 def format_timestamp(seconds: float) -> str:
     """Seconds since the epoch as RFC 3339 in UTC with microseconds, such as `2025-01-31T12:00:00.123456Z` (SCH-03)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_whole_second(whole)}.{microseconds:06}Z"
+
+
+@lru_cache(maxsize=4)
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
 
 
 def parse_timestamp(text: str) -> float:

@@ -1,106 +1,57 @@
-"""The record of runs and events: SQLite in WAL mode, written in groups by one thread.
+"""What the engine asks of the record of its runs. `sqlite_journal.py` is the one that needs no other service."""
 
-An event is committed before anybody is shown it, so what a client saw is still there after a crash (LIF-06). Each
-commit takes whatever has come up since the last one, so many runs share the cost of one commit.
-"""
-
-import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol
 
 from reference_impl.context import RunId, ThreadId, UserId
-from reference_impl.events import Event, EventType
-from reference_impl.group_commit import Batch, GroupCommitter, Write
+from reference_impl.events import Event
 from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
-T = TypeVar("T")
 Subscriber = Callable[[Sequence[Event]], None]
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, thread_id TEXT NOT NULL,
-    request_id TEXT NOT NULL, agent_name TEXT NOT NULL, traceparent TEXT NOT NULL, message TEXT NOT NULL,
-    ending TEXT, answer TEXT, UNIQUE (user_id, request_id)
-);
-CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id, user_id, number);
-CREATE INDEX IF NOT EXISTS open_runs ON runs (number) WHERE ending IS NULL;
-CREATE TABLE IF NOT EXISTS events (run INTEGER NOT NULL, seq INTEGER NOT NULL, event_id TEXT, type TEXT, text TEXT);
-CREATE UNIQUE INDEX IF NOT EXISTS events_of_run ON events (run, seq);
-CREATE TABLE IF NOT EXISTS memory (
-    user_id TEXT NOT NULL, thread_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (user_id, thread_id, key)
-) WITHOUT ROWID;
-"""
-RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, traceparent, ending"
-# sqlite3 gives up the GIL at each step of a statement and may wait 5 ms to get it back from a busy event loop. So
-# rows go in by few statements of many rows each, of a few sizes, which the statement cache then knows.
-INSERT_SIZES = (256, 64, 16, 4, 1)
 
+class Journal(Protocol):
+    """Runs, events and thread memory, on record.
 
-class Journal:
-    """Runs, events and thread memory on disk. `open` before use, `close` after; both within the event loop.
-
-    `durable` makes commits survive the process being killed at any time; without it they only survive its end
-    (for a temporary file).
+    An event is on record before anybody is shown it, so what a client saw is still there after a crash (LIF-06). What
+    is appended within one turn of the event loop may share the cost of one write.
     """
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        self._path = path
-        self._durable = durable
-        self._subscribers: list[Subscriber] = []
-        self._failure_callbacks: list[Callable[[], None]] = []
-        self._numbers: dict[RunId, int] = {}
-        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
-        self.events_written = 0
+    events_written: int
 
     @property
     def failed(self) -> bool:
-        """Whether a commit has failed; none is tried after that."""
-        return self._committer.failed
+        """Whether a write has failed for good; none is tried after that."""
+        ...
 
     @property
     def commits(self) -> int:
-        """How many commits there were."""
-        return self._committer.commits
+        """How many writes there were."""
+        ...
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Have `subscriber` called in the event loop with each group of events once it is committed, in order."""
-        self._subscribers.append(subscriber)
+        """Have `subscriber` called in the event loop with each group of events once it is on record, in order."""
+        ...
 
     def on_failure(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called in the event loop if a commit fails; none is tried after that."""
-        self._failure_callbacks.append(callback)
+        """Have `callback` called in the event loop if a write fails for good."""
+        ...
 
     async def open(self) -> None:
-        """Open or create the file and start the writer. Raises sqlite3.Error if the file cannot be used."""
-        self._lock = lock_journal(self._path)
-        self._write_connection = self._connect()
-        self._write_connection.executescript(SCHEMA)
-        self._read_connection = self._connect()
-        for row in self._write_connection.execute("SELECT run_id, number FROM runs WHERE ending IS NULL"):
-            self._numbers[row[0]] = row[1]
-        self._committer = GroupCommitter(self._commit, deliver=self._deliver, on_failure=self._report_failure)
+        """Make ready to be used."""
+        ...
 
     async def close(self) -> None:
-        """Commit what is pending, stop the writer, close the file."""
-        await self._committer.close()
-        self._readers.shutdown()
-        self._read_connection.close()
-        self._write_connection.close()
-        self._lock.close()
-
-    # Writing: from the event loop.
+        """Write what is pending, then let go of everything."""
+        ...
 
     def append(self, event: Event) -> None:
-        """Take one event for the next commit. Raises JournalFailed if there will be none."""
-        self._committer.append(event)
+        """Take one event for the next write, without waiting. Raises JournalFailed if there will be none."""
+        ...
 
     async def flush(self) -> None:
-        """Wait until everything appended so far is committed and the subscribers have it. Raises JournalFailed."""
-        await self._committer.flush()
+        """Wait until everything appended so far is on record and the subscribers have it. Raises JournalFailed."""
+        ...
 
     async def accept(
         self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
@@ -108,170 +59,38 @@ class Journal:
         """Record an accepted run; or find the one that has the same user and request id already (LIF-01).
 
         `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
-        tells that the thread may not be one of somebody else's.
+        tells that the thread may not be one of somebody else's. Raises JournalFailed.
         """
-
-        def apply(connection: sqlite3.Connection) -> tuple[AcceptOutcome, NewRun]:
-            context = run.context
-            same_request = _find_run(connection, "user_id = ? AND request_id = ?", context.user_id, context.request_id)
-            if same_request is not None:
-                return AcceptOutcome.DUPLICATE, NewRun(same_request.context, run.message)
-            if thread_must_exist:
-                where = "user_id = ? AND thread_id = ?"
-                if _find_run(connection, where, context.user_id, context.thread_id) is None:
-                    return AcceptOutcome.NO_THREAD, run
-            if owns_thread and _find_run(
-                connection, "thread_id = ? AND user_id != ?", context.thread_id, context.user_id
-            ):
-                return AcceptOutcome.NO_THREAD, run
-            if not may_insert:
-                return AcceptOutcome.LIMIT, run
-            cursor = connection.execute(
-                "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    context.run_id,
-                    context.user_id,
-                    context.thread_id,
-                    context.request_id,
-                    context.agent_name,
-                    context.traceparent,
-                    run.message,
-                ),
-            )
-            assert cursor.lastrowid is not None
-            self._numbers[context.run_id] = cursor.lastrowid
-            return AcceptOutcome.NEW, run
-
-        return await self._committer.write(apply)
+        ...
 
     async def remember(self, user_id: UserId, thread_id: ThreadId, key: str, value: str) -> None:
         """Keep `value` under `key` in this user's thread."""
-        row = (user_id, thread_id, key, value)
-        sql = "REPLACE INTO memory VALUES (?, ?, ?, ?)"
-        await self._committer.write(lambda connection: connection.execute(sql, row).rowcount)
-
-    def _deliver(self, events: list[Event]) -> None:
-        self.events_written += len(events)
-        for subscriber in self._subscribers:
-            subscriber(events)
-
-    def _report_failure(self) -> None:
-        for callback in self._failure_callbacks:
-            callback()
-
-    # Writing: in the committer's thread.
-
-    def _commit(self, batch: Batch) -> None:
-        connection = self._write_connection
-        events = [item for item in batch if isinstance(item, Event)]
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for item in batch:
-                if isinstance(item, Write):
-                    item.result = item.apply(connection)
-            self._insert_events(connection, events)
-            for event in events:
-                if event.type.terminal:
-                    self._end_run(connection, event)
-
-    def _insert_events(self, connection: sqlite3.Connection, events: list[Event]) -> None:
-        start = 0
-        for size in INSERT_SIZES:
-            statement = f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * size)}"
-            while len(events) - start >= size:
-                values: list[Any] = []
-                for event in events[start : start + size]:
-                    values += (self._numbers[event.run_id], event.seq, event.event_id, event.type.value, event.text)
-                connection.execute(statement, values)
-                start += size
-
-    def _end_run(self, connection: sqlite3.Connection, event: Event) -> None:
-        connection.execute(
-            "UPDATE runs SET ending = ?, answer = json_extract(?, '$.payload.final_response') WHERE number = ?",
-            (event.type.value, event.text, self._numbers.pop(event.run_id)),
-        )
-
-    # Reading.
-
-    async def find_run(self, user_id: UserId, run_id: str) -> StoredRun | None:
-        """The run of this user with this id; None also if it is somebody else's (ACC-04)."""
-        return await self._read(lambda connection: _find_run(connection, "user_id = ? AND run_id = ?", user_id, run_id))
-
-    async def runs_of_thread(self, user_id: UserId, thread_id: str) -> list[StoredRun]:
-        """All runs of this user's thread, oldest first; empty if the user has no such thread (ISO-07)."""
-        where = "user_id = ? AND thread_id = ? ORDER BY number"
-        return await self._read(lambda connection: _find_runs(connection, where, user_id, thread_id))
-
-    async def open_runs(self) -> list[StoredRun]:
-        """All runs that were accepted and have no terminal event."""
-        return await self._read(lambda connection: _find_runs(connection, "ending IS NULL ORDER BY number"))
-
-    async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
-        """Up to `limit` events of `run` that come after `after_seq`, in order."""
-        user_id, run_id = run.context.user_id, run.context.run_id
-
-        def select(connection: sqlite3.Connection) -> list[Event]:
-            rows = connection.execute(
-                "SELECT seq, event_id, type, text FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (run.number, after_seq, limit),
-            ).fetchall()
-            return [Event(user_id, run_id, seq, event_id, EventType(kind), text) for seq, event_id, kind, text in rows]
-
-        return await self._read(select)
-
-    async def seq_of(self, run: StoredRun, event_id: str) -> int | None:
-        """The seq of the event with this id within `run`, None if it has none such."""
-        sql = "SELECT seq FROM events WHERE run = ? AND event_id = ?"
-        row = await self._read(lambda connection: connection.execute(sql, (run.number, event_id)).fetchone())
-        return None if row is None else int(row[0])
-
-    async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
-        """(message, answer) of this user's runs on the thread before `run_id`, newest first, at most 100."""
-        sql = (
-            "SELECT message, coalesce(answer, '') FROM runs WHERE user_id = ? AND thread_id = ?"
-            " AND number < (SELECT number FROM runs WHERE run_id = ?) ORDER BY number DESC LIMIT 100"
-        )
-        return await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, run_id)).fetchall())
+        ...
 
     async def recall(self, user_id: UserId, thread_id: ThreadId, key: str) -> str | None:
         """What this user's thread remembers under `key`, None if nothing."""
-        sql = "SELECT value FROM memory WHERE user_id = ? AND thread_id = ? AND key = ?"
-        row = await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, key)).fetchone())
-        return None if row is None else str(row[0])
+        ...
 
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._read_connection)
+    async def find_run(self, user_id: UserId, run_id: str) -> StoredRun | None:
+        """The run of this user with this id; None also if it is somebody else's (ACC-04)."""
+        ...
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=64, timeout=10.0
-        )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if self._durable else 'OFF'}")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        return connection
+    async def runs_of_thread(self, user_id: UserId, thread_id: str) -> list[StoredRun]:
+        """All runs of this user's thread, oldest first; empty if the user has no such thread (ISO-07)."""
+        ...
 
+    async def open_runs(self) -> list[StoredRun]:
+        """All runs that were accepted and have no terminal event."""
+        ...
 
-def lock_journal(path: Path) -> sqlite3.Connection:
-    """Claim the journal for this process until the connection is closed; the end of the process closes it, too.
+    async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
+        """Up to `limit` events of `run` that come after `after_seq`, in order."""
+        ...
 
-    A second engine would take the runs of the first for interrupted and end them. Raises sqlite3.OperationalError if
-    the journal is in use, or its folder cannot be written.
-    """
-    lock = sqlite3.connect(path.with_name(path.name + ".lock"), isolation_level=None, timeout=0.0)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        raise
-    return lock
+    async def seq_of(self, run: StoredRun, event_id: str) -> int | None:
+        """The seq of the event with this id within `run`, None if it has none such."""
+        ...
 
-
-def _find_run(connection: sqlite3.Connection, where: str, *values: str) -> StoredRun | None:
-    return next(iter(_find_runs(connection, f"{where} LIMIT 1", *values)), None)
-
-
-def _find_runs(connection: sqlite3.Connection, where: str, *values: str) -> list[StoredRun]:
-    rows = connection.execute(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where}", values).fetchall()
-    return [StoredRun.from_row(row) for row in rows]
+    async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
+        """(message, answer) of this user's runs on the thread before `run_id`, newest first, at most 100."""
+        ...

@@ -6,14 +6,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from reference_impl.context import require_id
+from reference_impl.context import UserExecutionContext, require_id
 from reference_impl.errors import ErrorCode, InvalidIdentity, Refusal
 from reference_impl.events import format_timestamp
+from reference_impl.settings import Settings
 
 T = TypeVar("T")
 
 PROTOCOL = "five-events/1"
 CAPABILITIES = ("resume", "stop", "threads", "multi_connection", "text_stream", "memory")
+
+
+_encoder = msgspec.json.Encoder()
 
 
 class StartAgent(msgspec.Struct, frozen=True):
@@ -75,30 +79,47 @@ class HeartbeatAck(msgspec.Struct, frozen=True):
 ClientMessage = StartAgent | UserMessage | StopAgent | Resume | Ping | HeartbeatAck
 
 
-class RunRequest(msgspec.Struct, frozen=True):
-    """A wish for a run, wherever it came from. Raises InvalidIdentity on ids that are empty or placeholders."""
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says beside its message. Raises InvalidIdentity on ids that are empty or placeholders."""
 
-    message: str
     request_id: str
-    thread_id: str | None
-    agent: str | None
-    thread_must_exist: bool
+    thread_id: str | None = None
+    thread_must_exist: bool = False
     owns_thread: bool = False
     """Whether the thread's id is refused where it is somebody else's, rather than one of the user's own."""
+    traceparent: str | None = None
+    """The caller's W3C trace context."""
+    details: str | None = None
+    """JSON text that the client sent along for the agent."""
 
     def __post_init__(self) -> None:
-        for name in ("request_id", "thread_id", "agent"):
-            value = getattr(self, name)
-            if value is not None or name == "request_id":
-                require_id(value, name)
+        require_id(self.request_id, "request_id")
+        if self.thread_id is not None:
+            require_id(self.thread_id, "thread_id")
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """A wish for a run, wherever it came from; `agent` is None where any will do."""
+
+    message: str
+    agent: str | None
+    context: RequestContext
 
     @classmethod
-    def of(cls, message: StartAgent | UserMessage) -> "RunRequest":
+    def of(cls, message: StartAgent | UserMessage, *, traceparent: str | None = None) -> "RunRequest":
         """What `message` asks for. Raises Refusal `bad_message` on ids that are empty or placeholders."""
+        known: dict[str, Any] = {
+            "request_id": message.request_id,
+            "thread_id": message.thread_id,
+            "traceparent": traceparent,
+        }
         try:
             if isinstance(message, UserMessage):
-                return cls(message.content, message.request_id, message.thread_id, None, True)
-            return cls(message.user_request, message.request_id, message.thread_id, message.agent, False)
+                return cls(message.content, None, RequestContext(**known, thread_must_exist=True))
+            if message.agent is not None:
+                require_id(message.agent, "agent")
+            details = _encoder.encode(message.context).decode() if message.context else None
+            return cls(message.user_request, message.agent, RequestContext(**known, details=details))
         except InvalidIdentity as error:
             raise Refusal.bad_message(f"payload.{error}") from None
 
@@ -122,7 +143,6 @@ _payloads: dict[str, msgspec.json.Decoder[ClientMessage]] = {
     "ping": msgspec.json.Decoder(Ping),
     "heartbeat_ack": msgspec.json.Decoder(HeartbeatAck),
 }
-_encoder = msgspec.json.Encoder()
 
 
 def decode_message(text: str | bytes) -> ClientMessage:
@@ -178,26 +198,25 @@ def _decode(decoder: "msgspec.json.Decoder[T]", data: str | bytes, name: str) ->
         raise Refusal(ErrorCode.BAD_JSON, f"The {name} is nested too deeply.") from None
 
 
-def encode_established(
-    *, connection_id: str, user_id: str, now: float, heartbeat_s: float, run_limit_s: float, max_message_bytes: int
-) -> str:
+def encode_established(connection_id: str, user_id: str, settings: Settings) -> str:
     """The first frame on every connection (WIRE.md, Connect); `limits` is extra information."""
     frame = {
         "type": "connection_established",
         "protocol": PROTOCOL,
         "connection_id": connection_id,
         "user_id": user_id,
-        "server_time": format_timestamp(now),
-        "heartbeat_s": heartbeat_s,
+        "server_time": server_time(),
+        "heartbeat_s": settings.heartbeat_s,
         "capabilities": CAPABILITIES,
-        "limits": {"run_s": run_limit_s, "message_bytes": max_message_bytes},
+        "limits": {"run_s": settings.run_limit_s, "message_bytes": settings.max_message_bytes},
     }
     return _encoder.encode(frame).decode()
 
 
-def accepted_payload(*, request_id: str, run_id: str, thread_id: str, duplicate: bool) -> dict[str, Any]:
+def accepted_payload(context: UserExecutionContext, *, duplicate: bool) -> dict[str, Any]:
     """The ids of an accepted run: payload of `run_accepted`, body of the answer to `POST /runs`."""
-    return {"request_id": request_id, "run_id": run_id, "thread_id": thread_id, "duplicate": duplicate}
+    ids = {"request_id": context.request_id, "run_id": context.run_id, "thread_id": context.thread_id}
+    return {**ids, "duplicate": duplicate}
 
 
 def encode_answer(type: str, payload: dict[str, Any]) -> str:

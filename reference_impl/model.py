@@ -123,39 +123,28 @@ class ScriptedModel:
                     raise ModelFailed(f"Step {number} of the script is not one that the model knows: {brief(step)}")
 
 
-class LLMManager:
-    """Gives runs access to the model and counts the calls that are open (LIF-04)."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.open_calls = 0
-
-    async def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
-        """The model's moves. Close the iterator when they are not wanted any more. Raises ModelFailed."""
-        self.open_calls += 1
-        moves = self._model.respond(prompt)
-        try:
-            async for move in moves:
-                yield move
-        finally:
-            self.open_calls -= 1
-            await moves.aclose()
-
-
 def read_script(message: str) -> list[Any] | None:
     """The steps of the script in `message`, None if it has none. Raises ModelFailed if it is malformed."""
     marker = SCRIPT_MARKER.search(message)
     if marker is None:
         return None
     try:
-        _, end = json.JSONDecoder().raw_decode(message, marker.end())
-        # Decoded again by msgspec, which refuses what cannot be sent on: NaN, numbers too large, lone surrogates.
-        steps = msgspec.json.decode(message[marker.end() : end])
+        steps = _json_at(message, marker.end())
     except (ValueError, RecursionError):
         raise ModelFailed("The script is not a JSON array: nothing can be read after 'script:'.") from None
     if not isinstance(steps, list):
         raise ModelFailed(f"The script is {type(steps).__name__}, not a JSON array.")
     return steps
+
+
+def _json_at(text: str, start: int) -> Any:
+    try:
+        return msgspec.json.decode(text[start:])
+    except msgspec.DecodeError:
+        # Text follows. What is before it is decoded by msgspec, which refuses what cannot be sent on: NaN, numbers too
+        # large, lone surrogates.
+        _, end = json.JSONDecoder().raw_decode(text, start)
+        return msgspec.json.decode(text[start:end])
 
 
 def read_call(step: object, number: int) -> ToolCall:

@@ -1,8 +1,7 @@
 """After a crash: every run that was accepted and has no end gets one (LIF-06)."""
 
-from collections.abc import Callable
-
-from reference_impl.agent import error_ending
+from reference_impl.agent_run import error_ending
+from reference_impl.bridge import AgentWebSocketBridge
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Envelope, EventType, decode_event, parse_timestamp
 from reference_impl.journal import Journal
@@ -11,26 +10,26 @@ from reference_impl.tools import failed
 
 INTERRUPTED = "The engine was interrupted while the run was at work: send the request again."
 
-EmitterFactory = Callable[[StoredRun, int, float], UserEventEmitter]
 
-
-async def finish_interrupted_runs(journal: Journal, create_emitter: EmitterFactory) -> int:
+async def finish_interrupted_runs(journal: Journal, bridge: AgentWebSocketBridge) -> int:
     """End each open run of the journal with `agent_error`, its open tools first; return how many there were.
 
-    To be called before anything else uses the journal. `create_emitter` takes the run, the seq of its last event and
-    the time of that in seconds since the epoch.
+    To be called before anything else uses the journal.
     """
     runs = await journal.open_runs()
     for run in runs:
-        events = await read_all(journal, run)
-        last_timestamp = parse_timestamp(events[-1].timestamp) if events else 0.0
-        finish_run(run, events, create_emitter(run, len(events), last_timestamp))
+        await finish_run(journal, run, bridge)
     await journal.flush()
     return len(runs)
 
 
-def finish_run(run: StoredRun, events: list[Envelope], emitter: UserEventEmitter) -> None:
-    """Emit what `run` still owes after `events`: its start, a thought, the ends of its tools, its own end."""
+async def finish_run(journal: Journal, run: StoredRun, bridge: AgentWebSocketBridge) -> None:
+    """Emit what `run` still owes after what is on record: its start, a thought, the ends of its tools, its own end."""
+    events: list[Envelope] = []
+    while page := await journal.events(run, after_seq=len(events)):
+        events += [decode_event(event) for event in page]
+    last_timestamp = parse_timestamp(events[-1].timestamp) if events else 0.0
+    emitter = bridge.create_user_emitter(run.context, seq=len(events), last_timestamp=last_timestamp)
     types = {event.type for event in events}
     if EventType.AGENT_STARTED not in types:
         emitter.emit(EventType.AGENT_STARTED, {"request_id": run.context.request_id})
@@ -51,11 +50,3 @@ def finish_run(run: StoredRun, events: list[Envelope], emitter: UserEventEmitter
 def duration_ms(start: Envelope, emitter: UserEventEmitter) -> int:
     """Milliseconds from the start of a tool until now, by the wall clock: the engine was not there to measure."""
     return max(0, round((emitter.now() - parse_timestamp(start.timestamp)) * 1000))
-
-
-async def read_all(journal: Journal, run: StoredRun) -> list[Envelope]:
-    """All events of `run`, decoded."""
-    envelopes: list[Envelope] = []
-    while page := await journal.events(run, after_seq=len(envelopes)):
-        envelopes += [decode_event(event) for event in page]
-    return envelopes

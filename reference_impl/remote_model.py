@@ -8,9 +8,9 @@ import httpx
 import msgspec
 
 from reference_impl.context import UserExecutionContext
-from reference_impl.errors import ModelFailed
+from reference_impl.errors import ModelFailed, Unavailable
 from reference_impl.model import CallTools, Conversation, Move, Prompt, Say, Think, ToolCall
-from reference_impl.outside import Outside, caller_headers, error_of
+from reference_impl.outside import Outside, error_of
 from reference_impl.tools import describe_tools
 
 Message = dict[str, Any]
@@ -51,16 +51,17 @@ class RemoteModel:
         """The pieces of one answer of the model. Raises ModelFailed, also where it breaks off."""
         there = self._outside.endpoints
         body = {"model": there.model_name, "messages": messages, "tools": self._tools, "stream": True}
-        headers = {**caller_headers(context), "Authorization": f"Bearer {there.model_key}"}
+        headers = {"Authorization": f"Bearer {there.model_key}"}
         url = f"{there.model_url}/chat/completions"
         try:
-            async with self._outside.http.stream("POST", url, json=body, headers=headers) as response:
+            response = await self._outside.post("model", url, body=body, context=context, headers=headers)
+            async with aclosing(response):
                 if response.status_code >= 400:
                     raise ModelFailed(error_of(await response.aread())[1])
                 async with aclosing(_data(response)) as lines:
                     async for line in lines:
                         yield _delta(line)
-        except httpx.HTTPError:
+        except (Unavailable, httpx.HTTPError):
             raise ModelFailed("The model cannot be reached, or broke off its answer.") from None
 
 

@@ -1,14 +1,15 @@
 """Tools that run elsewhere, called over plain HTTP."""
 
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from reference_impl.context import UserExecutionContext
-from reference_impl.errors import ToolFailed
+from reference_impl.errors import ToolFailed, Unavailable
 from reference_impl.model import ToolCall
-from reference_impl.outside import Outside, caller_headers, error_of
+from reference_impl.outside import Outside, error_of
 
 
 class RemoteToolbox:
@@ -21,10 +22,12 @@ class RemoteToolbox:
     async def run(self, call: ToolCall) -> Any:
         """The result of one call. Raises ToolFailed. A cancellation closes the connection, which ends the tool."""
         url = f"{self._outside.endpoints.tools_url}/{quote(call.tool, safe='')}"
-        headers = {**caller_headers(self._context), "X-Tool-Call-Id": call.call_id}
+        headers = {"X-Tool-Call-Id": call.call_id}
         try:
-            response = await self._outside.http.post(url, json=call.args, headers=headers)
-        except httpx.HTTPError:
+            response = await self._outside.post("tools", url, body=call.args, context=self._context, headers=headers)
+            async with aclosing(response):
+                await response.aread()
+        except (Unavailable, httpx.HTTPError):
             raise ToolFailed("unreachable", f"The tool {call.tool[:64]!r} cannot be reached.") from None
         if response.status_code >= 400:
             raise ToolFailed(*error_of(response.content))

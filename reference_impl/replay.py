@@ -39,7 +39,7 @@ class Replayer:
         """
         user_id = connection.user_id
         if resume.run_id is not None:
-            held = [resume.run_id] if self._registry.get(user_id, resume.run_id) else []
+            held = [resume.run_id] if self._may_be_live(user_id, resume.run_id) else []
         else:
             held = list(self._registry.live_runs(user_id, resume.thread_id or ""))
         for run_id in held:
@@ -83,7 +83,7 @@ class Replayer:
                 seq = event.seq
             # No wait between this look and the release: an event is either in the page or comes live afterwards.
             if len(page) < PAGE and hold.last_seq <= seq:
-                live = self._registry.get(context.user_id, context.run_id) is not None
+                live = self._may_be_live(context.user_id, context.run_id)
                 connection.release(context.run_id, replayed_seq=seq, live=live)
                 return
 
@@ -106,7 +106,7 @@ class Replayer:
                 return
             try:
                 async with asyncio.timeout(idle_s):
-                    await record.wait_beyond(seq)
+                    await self._registry.delivery.wait_beyond(run.context.run_id, seq)
             except TimeoutError:
                 yield None
 
@@ -124,6 +124,9 @@ class Replayer:
         if seq is None:
             raise Refusal.not_found()
         return seq
+
+    def _may_be_live(self, user_id: UserId, run_id: str) -> bool:
+        return self._registry.get(user_id, run_id) is not None
 
     async def _plan(self, user_id: UserId, resume: Resume) -> list[ReplayPart]:
         if resume.run_id is not None:

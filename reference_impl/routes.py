@@ -1,22 +1,21 @@
 """The HTTP side: starting and reading runs, and how the engine is (WIRE.md, HTTP)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ExceptionHandler
 
 from reference_impl.auth import Authenticator, Identity
 from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
 from reference_impl.events import Event
-from reference_impl.journal import Journal
 from reference_impl.messages import RunRequest, accepted_payload, decode_start, error_body, request_id_of
-from reference_impl.model import LLMManager
 from reference_impl.registry import Acceptance, AgentExecutionRegistry
 from reference_impl.replay import Replayer
 from reference_impl.run import StoredRun
 from reference_impl.settings import Settings
-from reference_impl.websocket_manager import WebSocketManager
 
 STATUS = {
     ErrorCode.BAD_JSON: 400,
@@ -37,13 +36,25 @@ def unauthorized(error: InvalidCredentials) -> Response:
     return JSONResponse(body, 401, headers={**NO_STORE, "WWW-Authenticate": "Bearer"})
 
 
-def refused(refusal: Refusal) -> Response:
-    """The error body under the HTTP status that fits its code."""
-    return JSONResponse(error_body(refusal), STATUS[refusal.code], headers=NO_STORE)
+async def _answer_error(request: Request, error: Exception) -> Response:
+    match error:
+        case InvalidCredentials():
+            return unauthorized(error)
+        case Refusal():
+            return JSONResponse(error_body(error), STATUS[error.code], headers=NO_STORE)
+        case _:
+            return Response(status_code=400)
 
 
-class RunRoutes:
-    """`POST /runs` and `GET /runs/{run_id}/events`."""
+EXCEPTION_HANDLERS: Mapping[Any, ExceptionHandler] = {
+    InvalidCredentials: _answer_error,
+    Refusal: _answer_error,
+    ClientDisconnect: _answer_error,
+}
+
+
+class EngineRoutes:
+    """What every route that starts or reads runs needs. What they raise is answered by `EXCEPTION_HANDLERS`."""
 
     def __init__(
         self,
@@ -60,41 +71,28 @@ class RunRoutes:
         self._replayer = replayer
         self._settings = settings
 
+
+class RunRoutes(EngineRoutes):
+    """`POST /runs` and `GET /runs/{run_id}/events`."""
+
     async def start(self, request: Request) -> Response:
         """Start a run; 202 with its ids. The body is the payload of `start_agent`."""
+        identity = self._authenticator.authenticate(request.headers)
+        message = decode_start(await read_body(request, limit=self._settings.max_message_bytes))
         try:
-            identity = self._authenticator.authenticate(request.headers)
-            message = decode_start(await read_body(request, limit=self._settings.max_message_bytes))
-            try:
-                run_request = RunRequest.of(message)
-                acceptance = await self._engine.start(identity.user_id, run_request, announce=not_announced)
-            except Refusal as refusal:
-                refusal.request_id = request_id_of(message)
-                raise
-        except InvalidCredentials as error:
-            return unauthorized(error)
+            run_request = RunRequest.of(message, traceparent=request.headers.get("traceparent"))
+            acceptance = await self._engine.start(identity.user_id, run_request, announce=not_announced)
         except Refusal as refusal:
-            return refused(refusal)
-        except ClientDisconnect:
-            return Response(status_code=400)
+            refusal.request_id = request_id_of(message)
+            raise
         context = acceptance.context
-        body = accepted_payload(
-            request_id=context.request_id,
-            run_id=context.run_id,
-            thread_id=context.thread_id,
-            duplicate=acceptance.duplicate,
-        )
+        body = accepted_payload(context, duplicate=acceptance.duplicate)
         return JSONResponse(body, 202, headers={**NO_STORE, "Location": f"/runs/{context.run_id}/events"})
 
     async def events(self, request: Request) -> Response:
         """A run's events after `?after=SEQ` or `Last-Event-ID`: SSE until the run ends, or JSON of those there are."""
-        try:
-            identity = self._authenticator.authenticate(request.headers)
-            run, after_seq = await self._find(request, identity)
-        except InvalidCredentials as error:
-            return unauthorized(error)
-        except Refusal as refusal:
-            return refused(refusal)
+        identity = self._authenticator.authenticate(request.headers)
+        run, after_seq = await self._find(request, identity)
         if prefers_json(request.headers.get("accept", "")):
             texts, ended = await self._events_so_far(run, after_seq)
             body = f'{{"run_id":"{run.context.run_id}","ended":{str(ended).lower()},"events":[{",".join(texts)}]}}'
@@ -120,50 +118,6 @@ class RunRoutes:
     async def _events_so_far(self, run: StoredRun, after_seq: int) -> tuple[list[str], bool]:
         events = await self._replayer.so_far(run, after_seq=after_seq)
         return [event.text for event in events], run.ending is not None
-
-
-class HealthRoutes:
-    """`GET /health`, `GET /ready` and `GET /metrics`; they need no credentials and name no user."""
-
-    def __init__(
-        self,
-        engine: ExecutionEngine,
-        registry: AgentExecutionRegistry,
-        manager: WebSocketManager,
-        journal: Journal,
-        llm: LLMManager,
-    ) -> None:
-        self._engine = engine
-        self._registry = registry
-        self._manager = manager
-        self._journal = journal
-        self._llm = llm
-
-    async def health(self, request: Request) -> Response:
-        """200 while the process answers."""
-        return JSONResponse({"status": "ok"}, headers=NO_STORE)
-
-    async def ready(self, request: Request) -> Response:
-        """200 while runs are accepted, else 503."""
-        ready = not self._engine.draining and not self._journal.failed
-        return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503, headers=NO_STORE)
-
-    async def metrics(self, request: Request) -> Response:
-        """Counters and gauges in the Prometheus text format 0.0.4."""
-        lines: list[str] = []
-        for name, kind, value, text in (
-            ("connections", "gauge", len(self._manager), "Open WebSocket connections."),
-            ("runs_open", "gauge", self._registry.open_runs(), "Runs accepted and not ended."),
-            ("runs_running", "gauge", self._engine.running, "Runs at work."),
-            ("user_engines", "gauge", self._engine.users, "Users with open runs."),
-            ("model_calls_open", "gauge", self._llm.open_calls, "Model calls that have not ended."),
-            ("events_total", "counter", self._journal.events_written, "Events journaled."),
-            ("journal_commits_total", "counter", self._journal.commits, "Commits of the journal."),
-            ("slow_consumers_total", "counter", self._manager.slow_consumers, "Connections closed with 4408."),
-        ):
-            lines += [f"# HELP engine_{name} {text}", f"# TYPE engine_{name} {kind}", f"engine_{name} {value}"]
-        text = "\n".join(lines) + "\n"
-        return Response(text, media_type="text/plain; version=0.0.4", headers=NO_STORE)
 
 
 def sse_message(event: Event) -> str:

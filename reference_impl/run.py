@@ -19,6 +19,11 @@ class ExecutionState(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
 
+    @property
+    def final(self) -> bool:
+        """Whether the run is over."""
+        return self not in (ExecutionState.QUEUED, ExecutionState.RUNNING)
+
     @classmethod
     def of_ending(cls, type: EventType) -> "ExecutionState":
         """The state that a terminal event of `type` brings."""

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -10,8 +11,8 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,13 +20,16 @@ from starlette.applications import Starlette
 from reference_impl.app import Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
-from reference_impl.journal import lock_journal
+from reference_impl.faulty import all_faults
+from reference_impl.faulty import named as named_fault
+from reference_impl.odd import all_odd
+from reference_impl.odd import named as named_odd
+from reference_impl.operations.logs import configure_logs
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
+from reference_impl.sqlite_journal import lock_journal
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
-
-if TYPE_CHECKING:
-    from reference_impl.odd.odd import Odd
+from reference_impl.variants import Variant
 
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
@@ -69,6 +73,10 @@ class EngineServer(uvicorn.Server):
         """Start, then set `ready`."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """End also where the engine can do nothing more."""
+        return await super().on_tick(counter) or self._app.state.assembly.doomed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, end the runs, then close what is open."""
@@ -121,7 +129,7 @@ def serve(
         print_error(f"cannot listen on {host}:{port}: {error.strerror}; free the port or give another with --port")
         return EX_UNAVAILABLE
     with bound:
-        if settings.journal is not None and (problem := journal_problem(settings.journal)):
+        if problem := settings_problem(settings):
             print_error(problem)
             return EX_UNAVAILABLE
         server = EngineServer(create_app(settings, parts=parts), settings, protocol=protocol)
@@ -135,11 +143,27 @@ async def _serve(server: EngineServer, bound: socket.socket) -> None:
     await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     if not serving.done():
+        # What is there now stays: the collector need not look at it again, nor look for more so often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"reference engine ready at ws://{shown}:{port}/ws\n")
         sys.stdout.flush()
     await serving
+
+
+def settings_problem(settings: Settings) -> str | None:
+    """Why an engine cannot be started with these, None if it can."""
+    if settings.bus is not None:
+        try:
+            from reference_impl.fleet.assembly import fleet_problem
+
+            return asyncio.run(fleet_problem(settings))
+        except ModuleNotFoundError as error:
+            return f"--bus needs {error.name}: install agent-conformance[redis,postgres]"
+    return None if settings.journal is None else journal_problem(settings.journal)
 
 
 def journal_problem(path: Path) -> str | None:
@@ -164,7 +188,11 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8765, help="0 takes a free port (default: 8765)")
-    add("--journal", type=Path, help="SQLite file that survives restarts (default: a temporary one)")
+    journal_help = "SQLite file that survives restarts (default: a temporary one); with --bus also postgresql://…"
+    add("--journal", metavar="FILE", help=journal_help)
+    add("--bus", metavar="URL", help="redis://… through which several engines with one --journal act as one")
+    add("--name", help="with --bus: what this engine is called; one that starts ends the runs of its predecessor")
+    add("--lease-s", type=float, default=5.0, metavar="S", help="with --bus: after how long a silent engine is dead")
     add("--secret-env", default="JWT_SECRET", metavar="NAME", help="variable that holds the JWT secret")
     add("--heartbeat-s", type=float, default=25.0, metavar="S")
     add("--run-limit-s", type=float, default=60.0, metavar="S")
@@ -177,6 +205,7 @@ def parser() -> argparse.ArgumentParser:
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
     add("--model", choices=["scripted", "openai"], default="scripted", help="openai: the one at $OPENAI_BASE_URL")
     add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
+    add("--log", choices=["text", "json"], default="text", help="json: an object a line on stderr, from `info` on")
     add("--fault", metavar="NAME", help="run a faulty variant of the engine")
     add("--list-faults", action="store_true", help="print the name and a sentence of each faulty variant, and end")
     add("--odd", metavar="NAME", help="run a variant of the engine that keeps every promise in an odd way")
@@ -184,46 +213,34 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def list_faults() -> int:
-    """Print every fault, a line each: its name, two spaces, its sentence."""
-    from reference_impl.faulty import all_faults
-
-    sys.stdout.writelines(f"{fault.name}  {fault.sentence}\n" for fault in all_faults())
+def list_variants(variants: Sequence[Variant]) -> int:
+    """Print them, a line each: the name, two spaces, the sentence."""
+    sys.stdout.writelines(f"{each.name}  {each.sentence}\n" for each in variants)
     return 0
 
 
-def list_odd() -> int:
-    """Print every oddity, a line each: its name, two spaces, its sentence."""
-    from reference_impl.odd import all_odd
+def chosen(options: argparse.Namespace) -> Variant | None:
+    """The faulty or odd engine that is asked for, None if neither; says on stdout which it is.
 
-    sys.stdout.writelines(f"{odd.name}  {odd.sentence}\n" for odd in all_odd())
-    return 0
-
-
-def oddity(name: str) -> "Odd":
-    """The oddity of that name; says on stdout that it is there. Raises UnknownOdd."""
-    from reference_impl.odd import named
-
-    odd = named(name)
-    sys.stdout.write(f"reference engine with oddity {odd.name}: {odd.sentence}\n")
-    return odd
-
-
-def faulty_parts(name: str, *, outside: bool) -> Parts:
-    """The parts of the engine with this fault; says on stdout that it is there.
-
-    `outside` tells whether model and tools run elsewhere. Raises UnknownFault, and EngineError where the fault would
-    not show.
+    Raises EngineError where there is none such, or it would not show.
     """
-    from reference_impl.faulty import named
-
-    fault = named(name)
-    if fault.outside and not outside:
-        raise EngineError(
-            f"fault {name}: there is no such defect without --model openai --tools http (verify: --witness)"
-        )
-    sys.stdout.write(f"reference engine with fault {fault.name}: {fault.sentence}\n")
-    return fault.parts
+    if options.fault is not None and options.odd is not None:
+        raise EngineError("--fault and --odd: expected one of them, found both")
+    if options.bus is not None and (options.fault or options.odd):
+        raise EngineError("--bus: a faulty or odd engine is always alone; leave out --bus, or --fault and --odd")
+    found: Variant
+    if options.odd is not None:
+        found = named_odd(options.odd)
+    elif options.fault is not None:
+        found = fault = named_fault(options.fault)
+        if fault.outside and not (options.model == "openai" and options.tools == "http"):
+            raise EngineError(
+                f"fault {fault.name}: there is no such defect without --model openai --tools http (verify: --witness)"
+            )
+    else:
+        return None
+    sys.stdout.write(f"reference engine with {found.kind} {found.name}: {found.sentence}\n")
+    return found
 
 
 def endpoints(*, model: str, tools: str) -> Endpoints:
@@ -244,16 +261,13 @@ def endpoints(*, model: str, tools: str) -> Endpoints:
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and the secret's variable, then serve. Returns the exit code."""
     options = parser().parse_args(argv)
+    configure_logs(as_json=options.log == "json")
     if options.list_faults:
-        return list_faults()
+        return list_variants(all_faults())
     if options.list_odd:
-        return list_odd()
-    outside = options.model == "openai" and options.tools == "http"
+        return list_variants(all_odd())
     try:
-        if options.fault is not None and options.odd is not None:
-            raise EngineError("--fault and --odd: expected one of them, found both")
-        parts = Parts() if options.fault is None else faulty_parts(options.fault, outside=outside)
-        odd = oddity(options.odd) if options.odd is not None else None
+        variant = chosen(options)
     except EngineError as error:
         print_error(str(error))
         return EX_USAGE
@@ -263,10 +277,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         secret = secrets.token_urlsafe(48)
     elif len(secret.encode()) < MIN_SECRET_BYTES:
         print_error(f"${options.secret_env} has fewer than {MIN_SECRET_BYTES} bytes; RFC 7518 asks for more")
+    in_database = "://" in (options.journal or "")
     try:
         settings = Settings(
             secret=secret,
-            journal=options.journal,
+            journal=None if in_database or options.journal is None else Path(options.journal),
+            journal_url=options.journal if in_database else None,
+            bus=options.bus,
+            engine_name=options.name,
+            lease_s=options.lease_s,
             endpoints=endpoints(model=options.model, tools=options.tools),
             heartbeat_s=options.heartbeat_s,
             run_limit_s=options.run_limit_s,
@@ -287,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"${options.secret_env} is not set, so the secret is random. For one hour, user {DEMO_USER!r} may connect"
             f" with the header:\nAuthorization: Bearer {token}\n"
         )
-    if odd is None:
-        return serve(settings, host=options.host, port=options.port, parts=parts)
-    settings = odd.settings(settings)
-    return serve(settings, host=options.host, port=options.port, parts=odd.parts, protocol=odd.protocol)
+    if variant is None:
+        return serve(settings, host=options.host, port=options.port)
+    settings = replace(settings, **variant.limits)
+    return serve(settings, host=options.host, port=options.port, parts=variant.parts, protocol=variant.protocol)

@@ -57,6 +57,7 @@ class ClientSession:
         self._manager = manager
         self._replayer = replayer
         self._settings = settings
+        self._traceparent = websocket.headers.get("traceparent")
         self._resumes: asyncio.Queue[Resume] = asyncio.Queue(maxsize=settings.max_replays_per_connection)
 
     @property
@@ -66,22 +67,13 @@ class ClientSession:
 
     async def serve(self) -> None:
         """Serve until the socket is closed, then leave nothing behind (LIF-07)."""
-        connection, settings = self._connection, self._settings
+        connection = self._connection
         if self._engine.draining:
             connection.close(CloseCode.RESTART, "restarting")
         elif not self._manager.add(connection):
             connection.close(CloseCode.OVERLOADED, "too many connections")
         joined = self._replayer.hold_live_runs(connection)
-        connection.offer(
-            encode_established(
-                connection_id=connection.connection_id,
-                user_id=self.user_id,
-                now=time.time(),
-                heartbeat_s=settings.heartbeat_s,
-                run_limit_s=settings.run_limit_s,
-                max_message_bytes=settings.max_message_bytes,
-            )
-        )
+        connection.offer(encode_established(connection.connection_id, self.user_id, self._settings))
         loop = asyncio.get_running_loop()
         lifetime_s = max(0.0, self._identity.expires_at - time.time())
         expiry = loop.call_later(lifetime_s, connection.close, CloseCode.CREDENTIALS, "the token has expired")
@@ -138,7 +130,8 @@ class ClientSession:
         """Do what `message` asks for. Raises Refusal."""
         match message:
             case StartAgent() | UserMessage():
-                await self._engine.start(self.user_id, RunRequest.of(message), announce=self._announce)
+                request = RunRequest.of(message, traceparent=self._traceparent)
+                await self._engine.start(self.user_id, request, announce=self._announce)
             case StopAgent(run_id=run_id):
                 await self._engine.stop(self.user_id, run_id)
             case Resume():
@@ -154,13 +147,7 @@ class ClientSession:
                 pass
 
     def _announce(self, acceptance: Acceptance) -> None:
-        context = acceptance.context
-        payload = accepted_payload(
-            request_id=context.request_id,
-            run_id=context.run_id,
-            thread_id=context.thread_id,
-            duplicate=acceptance.duplicate,
-        )
+        payload = accepted_payload(acceptance.context, duplicate=acceptance.duplicate)
         self._connection.offer(encode_answer("run_accepted", payload))
 
     async def _send_replays(self, joined: list[RunId]) -> None:

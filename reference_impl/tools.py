@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from reference_impl.context import UserExecutionContext
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import ToolFailed
@@ -13,6 +15,7 @@ from reference_impl.events import EventType
 from reference_impl.journal import Journal
 from reference_impl.model import ToolCall
 from reference_impl.run import Interruption
+from reference_impl.trace import span
 
 MAX_SLEEP_MS = 86_400_000
 
@@ -114,7 +117,12 @@ def check_args(call: ToolCall, tool: Tool) -> None:
 
 
 class ToolDispatcher:
-    """Runs the tool calls of one run and emits `tool_executing` and `tool_completed` around each (EVT-05)."""
+    """Runs the tool calls of one run and emits `tool_executing` and `tool_completed` around each (EVT-05).
+
+    The tool runs when its start is on record and was handed over; its end is confirmed with what comes next, be that
+    another call or the end of the run. `limit_s` bounds one call, None leaves it to the run's limit; a result of more
+    than `max_result_bytes` is an error.
+    """
 
     def __init__(
         self,
@@ -122,10 +130,14 @@ class ToolDispatcher:
         emitter: UserEventEmitter,
         *,
         interruption: Callable[[], Interruption | None],
+        limit_s: float | None = None,
+        max_result_bytes: int = 2**20,
     ) -> None:
         self._toolbox = toolbox
         self._emitter = emitter
         self._interruption = interruption
+        self._limit_s = limit_s
+        self._max_result_bytes = max_result_bytes
 
     async def dispatch_all(self, calls: Sequence[ToolCall]) -> None:
         """Make `calls` at once and return when all have ended."""
@@ -147,7 +159,8 @@ class ToolDispatcher:
         try:
             # The tool runs only when its start is on record: a crash then leaves no call that nobody heard of.
             await self._emitter.flush()
-            outcome = {"status": "ok", "result": await self._toolbox.run(call)}
+            with span("tool", self._emitter.context, **{"tool.name": call.tool}):
+                outcome = {"status": "ok", "result": await self._run(call)}
         except asyncio.CancelledError:
             code = (self._interruption() or Interruption.SHUTDOWN).value
             outcome = failed(code, f"The tool was ended before it had a result: {code}.")
@@ -159,6 +172,23 @@ class ToolDispatcher:
         finally:
             call.outcome = outcome
             self.report(call, call.call_id, outcome, duration_ms=round((time.monotonic() - started) * 1000))
+
+    async def _run(self, call: ToolCall) -> Any:
+        if self._limit_s is None:
+            result = await self._toolbox.run(call)
+        else:
+            limit = asyncio.timeout(self._limit_s)
+            try:
+                async with limit:
+                    result = await self._toolbox.run(call)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                raise ToolFailed("timeout", f"The tool took longer than {self._limit_s:g} s.") from None
+        size = len(result.encode() if isinstance(result, str) else msgspec.json.encode(result))
+        if size > self._max_result_bytes:
+            raise ToolFailed("too_large", f"The result has {size} bytes; at most {self._max_result_bytes} are taken.")
+        return result
 
     def report(self, call: ToolCall, tool_call_id: str, outcome: Mapping[str, Any], *, duration_ms: int) -> None:
         """Emit the one completion of a call, with a result or an error (EVT-08)."""

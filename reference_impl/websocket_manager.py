@@ -1,12 +1,15 @@
 """The open connections, by user."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 
 from reference_impl.connection import Connection
 from reference_impl.context import UserId
 from reference_impl.errors import CloseCode
 from reference_impl.events import Event
+
+log = logging.getLogger(__name__)
 
 
 class WebSocketManager:
@@ -40,11 +43,29 @@ class WebSocketManager:
     def deliver(self, event: Event) -> None:
         """Send `event` on every connection of its user (DLV-10)."""
         for connection in self.recipients(event):
-            connection.deliver(event)
+            try:
+                connection.deliver(event)
+            except Exception:
+                # One that fails must neither keep the event from the others nor miss it unnoticed.
+                log.exception("connection %s failed", connection.connection_id)
+                connection.close(CloseCode.INTERNAL, "internal error: reconnect and resume")
 
     def recipients(self, event: Event) -> list[Connection]:
         """The connections that `event` is for."""
-        return list(self._by_user.get(event.user_id, {}).values())
+        return self.of_user(event.user_id)
+
+    def of_user(self, user_id: UserId) -> list[Connection]:
+        """The open connections of a user."""
+        return list(self._by_user.get(user_id, {}).values())
+
+    def states(self) -> dict[str, int]:
+        """How many connections are open, and how many of those are being closed."""
+        closing = sum(connection.closing is not None for connection in self)
+        return {"open": len(self) - closing, "closing": closing}
+
+    def users(self) -> int:
+        """How many users are connected."""
+        return len(self._by_user)
 
     async def close_all(self, code: CloseCode, reason: str) -> None:
         """Close every connection after what is queued on it, and wait until all are gone."""

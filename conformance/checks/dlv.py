@@ -1,7 +1,7 @@
 """DLV: in time, whatever happens. And what timestamps must be (SCH-03, ORD-03): each is read once, here."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,12 +34,16 @@ class Histogram:
         self.counts[key] = self.counts.get(key, 0) + 1
         self.samples += 1
 
-    def add_all(self, us: Iterable[int]) -> None:
+    def add_all(self, us: Sequence[int]) -> None:
         """Count many samples, given in microseconds."""
-        for whole, count in Counter([sample // 1000 for sample in us]).items():
-            key = min(60_000, max(0, whole + 1))
+        if not us:
+            return
+        low, high = min(us) // 1000, max(us) // 1000
+        whole = {low: len(us)} if low == high else Counter([sample // 1000 for sample in us])
+        for milliseconds, count in whole.items():
+            key = min(60_000, max(0, milliseconds + 1))
             self.counts[key] = self.counts.get(key, 0) + count
-            self.samples += count
+        self.samples += len(us)
 
     def over(self, bound_ms: float) -> int:
         """Return how many samples lie above a bound."""
@@ -157,23 +161,22 @@ class Latency(Check):
 
     def screen(self, told: Stretch) -> bool:
         """Every event is in time."""
-        ats, stamps = told.ats, told.stamps
-        if len(told.passed) < len(ats):
-            ats, stamps = [ats[at] for at in told.passed], [stamps[at] for at in told.passed]
-        if told.before:
-            ats = [*ats, *(seen.op.at for seen in told.before)]
-            stamps = [*stamps, *(seen.event.timestamp for seen in told.before if seen.event.timestamp)]
-        self._told = late = self._late_us(ats, stamps) if ats else []
+        self._told = late = self._late_us(told)
         return not late or (-self._skew_us < min(late) <= max(late) < self._skew_us and max(late) <= self._slow_us)
 
-    def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
-        """Return how long after its timestamp each event arrived."""
-        earliest = min(stamps)
-        before = (earliest - self._began) // _US
-        since = [stamp - earliest for stamp in stamps]
-        if max(since) < _SECOND:
-            return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
-        return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
+    def _late_us(self, told: Stretch) -> list[int]:
+        """Return how long after its timestamp each event that is due arrived."""
+        stamps, began = told.stamps, self._began
+        since = min([stamps[run.first] for run in told.chapters], default=began).replace(microsecond=0)
+        until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
+        if until - since < _SECOND:
+            start = (since - began) // _US
+            late = [at - start - micro for at, micro in zip(told.ats, told.micros, strict=True)]
+        else:
+            late = [at - (stamp - began) // _US for at, stamp in zip(told.ats, stamps, strict=True)]
+        if len(told.passed) < len(late):
+            late = [late[at] for at in told.passed]
+        return late + [seen.op.at - (seen.event.timestamp - began) // _US for seen in told.before]  # type: ignore[operator]
 
     def tally(self, told: Stretch) -> None:
         """Count the latencies."""

@@ -1,6 +1,7 @@
 """ISO: nobody sees anybody else."""
 
 import re
+from collections.abc import Container
 from itertools import repeat
 from typing import Any
 
@@ -243,8 +244,9 @@ class Leaks(Check):
 
     def _frames_plain(self, told: Stretch) -> bool:
         """Tell whether start events name nobody but their own run and user, and payloads nobody at all."""
-        kinds, raws, text, started = told.kinds, told.raws, Kind.TEXT, Kind.STARTED
-        due = [raws[at] for at in told.passed if kinds[at] is not text and kinds[at] is not started]
+        raws = told.raws
+        passed: Container[int] = set(told.passed) if len(told.passed) < len(raws) else range(len(raws))
+        due = [raws[at] for at in told.others if at in passed and told.kinds[at] is not Kind.STARTED]
         pieces = [raw[raw.find(b'"payload"') :] for raw in due]
         if min(map(len, pieces), default=9) < 9:  # the key is written otherwise
             return False

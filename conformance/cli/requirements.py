@@ -10,6 +10,13 @@ from conformance.catalogue.listing import as_json, as_text, explain
 _ORDER = ("EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "SRC", "TST")
 
 
+def _repair(id: str) -> str:
+    """Tell how a violation in source is repaired, with a bad and a good example; nothing for other requirements."""
+    from contracts.explanation import repair
+
+    return repair(id)
+
+
 @click.command("requirements")
 @click.argument("names", metavar="[ID|FAMILY]...", nargs=-1)
 @click.option("--json", "as_data", is_flag=True, help="Print JSON for programs.")
@@ -29,7 +36,7 @@ def command(names: tuple[str, ...], as_data: bool) -> None:
     if as_data:
         click.echo(as_json(selected), nl=False)
     elif names and all("-" in name for name in names):
-        click.echo("\n".join(explain(requirement) for requirement in selected), nl=False)
+        click.echo("\n".join(explain(requirement) + _repair(requirement.id) for requirement in selected), nl=False)
     else:
         width = min(120, shutil.get_terminal_size((100, 24)).columns)
         click.echo(as_text(selected, families, width=width), nl=False)

@@ -307,6 +307,7 @@ class Client:
     # -- waiting ----------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
+        """Let everybody who waits look again."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():

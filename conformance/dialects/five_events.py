@@ -84,6 +84,7 @@ class _Accepted(events.Accepted, frozen=True, forbid_unknown_fields=True):
 
 
 class _AcceptedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="run_accepted"):
+    run_id: ClassVar[None] = None
     payload: _Accepted
 
 

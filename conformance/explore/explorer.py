@@ -32,6 +32,7 @@ from conformance.world import World
 
 _REDUCING_S = 180.0
 _CONFIRMATIONS = 5
+_ROUNDS = 2
 _LOOKS_BACK = 6
 # Shares and percentiles, and what needs a scenario of its own, say nothing of a single example.
 _OF_THE_WHOLE = frozenset({"DLV-01", "DLV-02", "DLV-09", "ISO-08", "ISO-09", "ISO-12", "LIF-11"})
@@ -138,6 +139,7 @@ class Explorer:
         self._wanted = {r.id for r in wanted if r.level is Level.MUST} - _OF_THE_WHOLE
         self._known: set[str] = set()
         self._outcomes: dict[bytes, str | None] = {}
+        self._before: Steps = ()
         self._messages: dict[str, str] = {}
         self._kinds: dict[str, type[_Violated]] = {}
         self._began = self._until = 0.0
@@ -211,7 +213,6 @@ class Explorer:
         """Find the fewest steps that show it, and write them down."""
         self._hunted = requirement = violated.requirement
         until = time.monotonic() + _REDUCING_S
-        trail = [violated.steps]
 
         def once(steps: Steps) -> bool:
             if time.monotonic() >= until:
@@ -225,12 +226,17 @@ class Explorer:
             first, second = once(steps), once(steps)
             return (first and second) or ((first or second) and once(steps))
 
+        best = trail = [violated.steps]
         with suppress(_Enough):
-            steady = next((steps for steps in (steadied(trail[0]), trail[0]) if always(steps)), None)
-            trail += [steady] if steady is not None else []
-            for steps in reduced(trail[-1], mostly if steady is None else always):
-                trail.append(steps)
-        self._keep(violated, *self._steadiest(trail, requirement))
+            for _ in range(_ROUNDS):
+                # what chance refused is tried again, beginning with less that is left to chance
+                steady = next((steps for steps in (steadied(best[-1]), best[-1]) if always(steps)), None)
+                trail = [*best, *([steady] if steady is not None else [])]
+                for steps in reduced(trail[-1], mostly if steady is None else always):
+                    trail.append(steps)
+                    if len(steps) <= len(best[-1]):
+                        best = trail
+        self._keep(violated, *self._steadiest(best, requirement))
         self._known.add(requirement)
 
     def _steadiest(self, trail: list[Steps], requirement: str) -> tuple[Steps, int, int]:
@@ -321,10 +327,12 @@ class Explorer:
                 problem = f"cut short: {error}"
             except TargetUnreachable as error:
                 path = case.out / "target-gone.toml"
-                path.write_text(write(self._file(steps, f"the target went away: {error}")))
+                taken = steps if performer.was_there else (*self._before, *steps)
+                path.write_text(write(self._file(taken, f"the target went away: {error}")))
                 problem = self.result.gone = f"{error}; the steps taken: {path}"
                 raise
             finally:
+                self._before = steps
                 record(ops.ScenarioEnded(clock.now(), name, problem))
         judge.verdict()
         violated = self._violations(judge)

@@ -65,6 +65,12 @@ class Performer:
         self._unclear: set[Client] = set()
         self._reading: list[asyncio.Task[None]] = []
 
+    @property
+    def was_there(self) -> bool:
+        """Whether the target answered anybody: where it did not, it may have been gone before the first step."""
+        windows = [window for actor in self._actors.values() for window in actor.windows]
+        return any(window.received or any(run.events for run in window.runs) for window in windows)
+
     async def perform(self, steps: Sequence[AnyStep]) -> None:
         """Take the steps, one after the other, see all runs to their end, and leave. Raises `NotLetIn`."""
         try:

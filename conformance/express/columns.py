@@ -64,7 +64,7 @@ def paired(told: Stretch) -> bool:
     """Find the tool calls; tell whether none starts or completes twice, completes unstarted, or outlives its run."""
     kinds, events = told.kinds, told.events
     begin, end = Kind.TOOL_STARTED, Kind.TOOL_COMPLETED
-    tools = [at for at, kind in enumerate(kinds) if kind is begin or kind is end]
+    tools = [at for at in told.others if kinds[at] is begin or kinds[at] is end]
     ids = [events[at].payload.tool_call_id for at in tools]
     high = 0
     for chapter in told.chapters:
@@ -115,10 +115,14 @@ def _paired_anyhow(told: Stretch, chapter: Chapter, tools: list[int]) -> bool:
 
 def join_texts(told: Stretch) -> None:
     """Put together what the runs that end have streamed."""
-    events, kinds, text = told.events, told.kinds, Kind.TEXT
+    events, others = told.events, told.others
     for chapter in told.ended:
-        streamed = range(chapter.first, chapter.stop)
-        parts = [events[at].payload.text for at in streamed if kinds[at] is text]
-        if chapter.story is not None and chapter.story.text:
-            parts[:0] = [seen.event.payload.text or "" for seen in chapter.story.text]
+        parts: list[str] = []
+        if chapter.story is not None:
+            parts = [seen.event.payload.text or "" for seen in chapter.story.text]
+        after = chapter.first
+        for at in others[bisect_left(others, chapter.first) : bisect_left(others, chapter.stop)]:
+            if after < at:
+                parts += [event.payload.text for event in events[after:at]]
+            after = at + 1
         chapter.text = "".join(parts) if parts else None

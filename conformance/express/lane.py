@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from conformance.checks.check import Check
 from conformance.events import Kind
+from conformance.express.block import Block
 from conformance.express.speech import Speech, speech_of
 from conformance.express.stretch import Chapter, Stretch
 from conformance.express.survey import Survey
@@ -37,36 +38,46 @@ class Lane:
         self._decode = decode
         known = all(type(check).screen is not Check.screen for check in judge.checks)
         self.speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
+        self._held: tuple[list[bytes], list[Any]] = ([], [])
 
     def feed(self, lines: list[bytes], line: int) -> None:
         """Take in whole lines; `line` is the number of the first."""
+        self.take(lines, self.speech.read(lines) if self.speech is not None else [], line)
+
+    def take(self, lines: list[bytes], typed: list[Any], line: int) -> None:
+        """Take in whole lines that are read already: `typed` is what `Speech.read` says of them.
+
+        Those after the last end of a run wait for the next ones: runs are best judged whole.
+        """
         speech = self.speech
         if speech is None:
             self._one_by_one(lines, line, 0, len(lines))
             return
-        self._take(speech, lines, speech.read(lines), line, 0, len(lines))
+        earlier, known = self._held
+        block = Block(line - len(earlier), earlier + lines, known + typed, speech)
+        self._held = block.lines[block.stop :], block.ops[block.stop :]
+        self._take(block, 0, block.stop)
 
-    def take(self, lines: list[bytes], typed: list[Any], line: int) -> None:
-        """Take in whole lines that have been read already: `typed` holds what `Speech.read` would say of them."""
-        if self.speech is None:
-            self._one_by_one(lines, line, 0, len(lines))
-        else:
-            self._take(self.speech, lines, typed, line, 0, len(lines))
+    def finish(self, line: int) -> None:
+        """Take in what still waits; `line` is the number of the line after it."""
+        lines, ops = self._held
+        if self.speech is not None:
+            self._take(Block(line - len(lines), lines, ops, self.speech), 0, len(lines))
 
-    def _take(self, speech: Speech, lines: list[bytes], typed: list[Any], line: int, at: int, end: int) -> None:
+    def _take(self, block: Block, at: int, end: int) -> None:
         """Take in the lines from `at` up to `end`, stretch by stretch."""
         while at < end:
-            survey = Survey(self._world, lines, typed, speech, line=line, start=at, stop=end)
+            survey = Survey(self._world, block, at, end)
             stop = survey.stop
             if stop - at < _SHORTEST:
-                self._one_by_one(lines, line, at, stop)
+                self._one_by_one(block.lines, block.line, at, stop)
             elif not self._express(survey):
                 # one remarkable event is no reason to look at all of them
                 middle = (at + stop) // 2
-                self._take(speech, lines, typed, line, at, middle)
-                self._take(speech, lines, typed, line, middle, stop)
+                self._take(block, at, middle)
+                self._take(block, middle, stop)
             if stop < end:
-                self._one_by_one(lines, line, stop, stop + 1)
+                self._one_by_one(block.lines, block.line, stop, stop + 1)
             at = stop + 1
 
     def _express(self, survey: Survey) -> bool:
@@ -93,14 +104,14 @@ class Lane:
 
     def _enter(self, told: Stretch) -> None:
         """Bring the world to where it is after the stretch."""
-        world, judge = self._world, self._judge
+        world, judge, block = self._world, self._judge, told.block
         operations = judge.operations + told.stop - told.start
-        begins = {chapter.places[0]: chapter for chapter in told.begun}
-        ends = {chapter.places[-1]: chapter for chapter in told.ended}
+        begins = {told.places[chapter.first]: chapter for chapter in told.begun}
+        ends = {told.places[chapter.stop - 1]: chapter for chapter in told.ended}
         opened = iter(told.accepted)
         for place in sorted([*told.milestones, *begins, *ends]):
-            op = told.ops[place]
-            world.line, world.now = told.line + place, op.at
+            op = block.ops[place]
+            world.line, world.now = block.line + place, op.at
             if place in begins:
                 self._begin(told, begins[place])
             elif place in ends:
@@ -117,8 +128,8 @@ class Lane:
             if not chapter.ends:
                 self._tell(told, chapter)
                 self._pause(told, chapter)
-        world.line = told.line + told.stop - 1
-        world.now = told.ops[told.stop - 1].at
+        world.line = block.line + told.stop - 1
+        world.now = block.ops[told.stop - 1].at
         world.events += len(told.events)
         world.frames += len(told.events)
         judge.operations = operations
@@ -128,8 +139,8 @@ class Lane:
         world, connection = self._world, chapter.connection
         world.frames += 1
         connection.received += 1
-        answer = told.ops[place].frame.payload
-        chapter.notice = world.notice(connection, _READ(told.lines[place]), answer)
+        answer = told.block.ops[place].frame.payload
+        chapter.notice = world.notice(connection, _READ(told.block.lines[place]), answer)
         chapter.story = story = world.stories[chapter.run_id]
         mine = world.open_of[chapter.user]
         if len(mine) > 1:
@@ -153,7 +164,7 @@ class Lane:
         story.events += stop - first
         story.stream.events += stop - first
         story.high = story.stream.high = chapter.high + stop - first
-        story.ids.update(zip(told.ids[first:stop], told.seqs[first:stop], strict=True))
+        story.ids.update(zip(told.ids[first:stop], range(chapter.high + 1, story.high + 1), strict=True))
         story.thought = story.thought or Kind.THINKING in told.kinds[first:stop]
         needed = [stop - 1] if chapter.ends else list(range(first, stop))
         for call in chapter.calls:
@@ -189,9 +200,8 @@ class Lane:
         story, connection = chapter.story, chapter.connection
         assert story is not None
         assert story.stream is not None
-        line, places, events, stream = told.line, told.places, told.events, story.stream
         for at in needed:
             if at not in told.sightings:
-                plain = told.ops[places[at]]
-                op = Unread(plain.at, plain.conn, Raw(told.raws[at]))
-                told.sightings[at] = Sighting(line + places[at], op, events[at], connection, story, stream)
+                op = Unread(told.ats[at], connection.number, Raw(told.raws[at]))
+                line = told.block.line + told.places[at]
+                told.sightings[at] = Sighting(line, op, told.events[at], connection, story, story.stream)

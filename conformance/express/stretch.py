@@ -7,6 +7,7 @@ import msgspec
 from msgspec import field
 
 from conformance.events import Kind
+from conformance.express.block import Block
 from conformance.history.operations import Asked
 from conformance.story import Connection, Notice, Sighting, Story
 
@@ -29,6 +30,7 @@ class Call(msgspec.Struct, eq=False):
 class Chapter(msgspec.Struct, eq=False):
     """The events of one run within a stretch: those from `first` up to `stop` (exclusive) in its columns.
 
+    `model` is an event of the run: all have its ids, agent and trace.
     `story` is None where the run was accepted within the stretch and is not yet entered. Of its events the first
     `passed` are due to be judged as a `Passage`: all where it `ends`. `high` is the seq before its first; `text` what
     the run streamed, if it ends here and did. `notice` is its acceptance, once entered, and `alongside` the number of
@@ -42,6 +44,7 @@ class Chapter(msgspec.Struct, eq=False):
     own_canary: bytes
     story: Story | None = None
     begins: bool = True
+    model: Any = None
     ends: bool = False
     first: int = 0
     stop: int = 0
@@ -72,7 +75,7 @@ class Chapter(msgspec.Struct, eq=False):
 
 
 class Stretch(msgspec.Struct, eq=False):
-    """Some consecutive operations, all by the book. `line` is the first one's line in the history.
+    """Some consecutive operations of a block, from `start` up to `stop` (exclusive), all by the book.
 
     Of each run of `chapters` it holds: the connection that asked is open, was never paused, and is its user's own; the
     question names nothing of others and plants nothing; the run was accepted once, under a new id; `STARTED` comes
@@ -80,27 +83,27 @@ class Stretch(msgspec.Struct, eq=False):
     go back; `COMPLETED` is its only end. Its frames hold no canary but its own. Each tool call starts once, under an id
     new in the stretch, and completes at most once, after that.
 
-    `accepted` are the runs accepted in it, in order. The columns hold the events run by run: `places` where in `ops`
-    each stands, `raws` its line. `marks` are the ids and canaries that it brings, and whose they are.
+    `accepted` are the runs accepted in it, in order. The columns hold the events run by run: `places` where in the
+    block each stands, `raws` its line, `micros` the microseconds of its timestamp; `others` are the events that stream
+    no text. `marks` are the ids and canaries that the stretch brings, and whose they are.
     """
 
-    line: int
+    block: Block
     start: int
     stop: int
-    ops: list[Any]
-    lines: list[bytes]
     accepted: list[Chapter]
     chapters: list[Chapter]
     milestones: list[int]
-    marks: dict[bytes, str] = field(default_factory=dict)
-    places: list[int] = field(default_factory=list)
-    events: list[Any] = field(default_factory=list)
-    kinds: list[Kind] = field(default_factory=list)
-    seqs: list[int] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    ats: list[int] = field(default_factory=list)
-    stamps: list[datetime] = field(default_factory=list)
-    raws: list[bytes] = field(default_factory=list)
+    marks: dict[bytes, str]
+    places: list[int]
+    raws: list[bytes]
+    ats: list[int]
+    events: list[Any]
+    kinds: list[Kind]
+    ids: list[str]
+    stamps: list[datetime]
+    micros: list[int]
+    others: list[int]
     calls: list[Call] = field(default_factory=list)
     passed: list[int] = field(default_factory=list)
     before: list[Sighting] = field(default_factory=list)

@@ -2,13 +2,12 @@
 
 from datetime import UTC
 from itertools import chain
-from operator import lt
-from typing import Any
+from typing import Any, TypeVar
 
 from conformance.dialects.fields import well_stamped
-from conformance.events import Accepted, Kind
+from conformance.events import Accepted, Kind, RunEvent
+from conformance.express.block import Block
 from conformance.express.columns import join_texts, only_own_canaries, paired
-from conformance.express.speech import Speech
 from conformance.express.stretch import Chapter, Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Credentials
@@ -16,6 +15,7 @@ from conformance.identity import is_placeholder
 from conformance.story import Connection
 from conformance.world import World
 
+T = TypeVar("T")
 _MOST_ASKED = 128
 _MOST_UNANSWERED = 64
 _ASKS_A_RUN = (Action.START, Action.CONTINUE)
@@ -23,18 +23,15 @@ _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
 
 
 class Survey:
-    """Looks at the operations `start` to `stop` of a block; `line` is the line of the block's first.
+    """Looks at the operations from `start` up to `stop` of a block.
 
-    `stop` becomes the place of the first operation that is not plain in itself. `stretch` then gives those before it.
+    `stop` becomes the place of the first operation that is not plain in itself, or does not go on where its run was.
+    `stretch` then gives those before it.
     """
 
-    def __init__(
-        self, world: World, lines: list[bytes], typed: list[Any], speech: Speech, *, line: int, start: int, stop: int
-    ) -> None:
+    def __init__(self, world: World, block: Block, start: int, stop: int) -> None:
         self._world = world
-        self._lines = lines
-        self._typed = typed
-        self._line = line
+        self._block = block
         self._start = start
         self._asked: dict[tuple[str, str], Asked] = {}
         self._chapters: dict[str, Chapter] = {}
@@ -42,38 +39,71 @@ class Survey:
         self._answered: set[tuple[str, str]] = set()
         self._milestones: list[int] = []
         self._marks: dict[bytes, str] = {}
-        self.stop = self._walk(range(start, stop), speech)
+        self.stop = self._walk(range(start, stop))
 
-    def _walk(self, places: range, speech: Speech) -> int:
-        typed, chapters, find = self._typed, self._chapters, self._chapters.get
-        received: Any = speech.received
-        acceptance: Any = speech.acceptance
-        for place in places:
-            op = typed[place]
-            kind = op.__class__
-            if kind is received:
-                frame = op.frame
-                if frame.__class__ is not acceptance:
-                    chapter = find(frame.run_id)
-                    if chapter is None:
-                        chapter = self._known(frame.run_id)
-                        if chapter is None:
-                            return place
-                        chapters[frame.run_id] = chapter
-                    chapter.places.append(place)
-                elif self._accepted(op, frame.payload, self._lines[place]):
-                    self._milestones.append(place)
-                else:
+    def _walk(self, places: range) -> int:
+        """Part the events by their runs, up to the first that does not keep its run's numbers and names."""
+        received: Any = self._block.speech.received
+        run_id: Any = self  # no event's
+        for place, op in zip(places, self._block.ops[places.start : places.stop], strict=True):
+            if type(op) is not received:
+                if not self._besides(op, place):
                     return place
-            elif kind is Asked:
-                if not self._asks(op):
+                continue
+            event = op.frame
+            if event.run_id != run_id:
+                if event.run_id is None:
+                    if not self._accepted(op, event.payload, place):
+                        return place
+                    continue
+                chapter = self._chapter(event)
+                if chapter is None:
                     return place
-                self._milestones.append(place)
-            elif kind is ops.Pinged:
-                self._milestones.append(place)
-            elif kind is not ops.Sent:
+                model, run_id, told = chapter.model, event.run_id, chapter.places
+                thread_id, user_id, agent_name = model.thread_id, model.user_id, model.agent_name
+                traceparent, conn, seq = model.traceparent, chapter.connection.number, chapter.high + len(told)
+            seq += 1
+            if (
+                event.seq != seq
+                or event.thread_id != thread_id
+                or event.user_id != user_id
+                or event.agent_name != agent_name
+                or event.traceparent != traceparent
+                or op.conn != conn
+            ):
                 return place
+            told.append(place)
         return places.stop
+
+    def _besides(self, op: Any, place: int) -> bool:
+        """Take in an operation that is no received frame; tell whether it goes by the book."""
+        kind = type(op)
+        if kind is ops.Sent:
+            return True
+        plain = self._asks(op) if kind is Asked else kind is ops.Pinged
+        if plain:
+            self._milestones.append(place)
+        return plain
+
+    def _chapter(self, event: RunEvent) -> Chapter | None:
+        """Return the chapter that an event belongs to, None where that is not by the book."""
+        run_id = event.run_id or ""
+        chapter = self._chapters.get(run_id) or self._known(run_id)
+        if chapter is None or (chapter.model is None and not self._begun(chapter, event)):
+            return None
+        self._chapters[run_id] = chapter
+        return chapter
+
+    def _begun(self, chapter: Chapter, event: RunEvent) -> bool:
+        """Begin a chapter with its run's first event; tell whether that is a start, and as it should be."""
+        if event.kind is not Kind.STARTED or event.payload.request_id != chapter.asked.request_id:
+            return False
+        if event.thread_id != chapter.thread_id or event.user_id != self._world.identity_of(chapter.user):
+            return False
+        if event.traceparent and not self._own_trace(event.traceparent, chapter.user):
+            return False
+        chapter.model = event
+        return True
 
     def _asks(self, op: Asked) -> bool:
         connection = self._world.connections.get(op.conn)
@@ -94,13 +124,13 @@ class Survey:
         self._asked[op.user, op.request_id] = op
         return True
 
-    def _accepted(self, op: Any, answer: Accepted, raw: bytes) -> bool:
+    def _accepted(self, op: Any, answer: Accepted, place: int) -> bool:
         world, run_id, thread_id = self._world, answer.run_id, answer.thread_id
         connection = world.connections.get(op.conn)
         if connection is None or not run_id or not thread_id or not answer.request_id or answer.duplicate:
             return False
         asked = self._question(connection, answer.request_id)
-        if asked is None or 126 in raw or not _plain(connection):
+        if asked is None or 126 in self._block.lines[place] or not _plain(connection):
             return False
         if run_id in self._chapters or is_placeholder(run_id) or world.story_of(run_id) is not None:
             return False
@@ -115,6 +145,7 @@ class Survey:
         chapter = Chapter(run_id, asked, connection, thread_id, (asked.canary or "\0").encode())
         self._chapters[run_id] = chapter
         self._opened.append(chapter)
+        self._milestones.append(place)
         return True
 
     def _question(self, connection: Connection, request_id: str) -> Asked | None:
@@ -148,20 +179,16 @@ class Survey:
         if last is None:
             return chapter if story.connection is None and not story.streams and not story.events else None
         stream, first = story.stream, story.first
-        if (
-            stream is None
-            or first is None
-            or story.connection is not connection
-            or story.missing
-            or stream.missing
-            or story.early
-        ):
+        if stream is None or first is None or story.connection is not connection:
+            return None
+        if story.missing or stream.missing or story.early:
             return None
         event, began = last.event, first.event
         same = event.user_id == began.user_id and event.agent_name == began.agent_name
         same = same and event.thread_id == began.thread_id == story.thread_id and event.seq == stream.high == story.high
         if not same or event.traceparent != began.traceparent or story.high < 1 or event.timestamp is None:
             return None
+        chapter.model = event
         chapter.high = story.high
         chapter.had_tools, chapter.had_thought = bool(story.tools), story.thought
         return chapter
@@ -170,44 +197,37 @@ class Survey:
 
     def stretch(self) -> Stretch | None:
         """Return the operations up to `stop` in columns, or None where they are not all by the book."""
+        block = self._block
         chapters = [chapter for chapter in self._chapters.values() if chapter.places]
-        typed, lines = self._typed, self._lines
-        told = Stretch(self._line, self._start, self.stop, typed, lines, self._opened, chapters, self._milestones)
-        told.marks = self._marks
-        places = told.places = list(chain.from_iterable([chapter.places for chapter in chapters]))
-        received = [typed[place] for place in places]
-        told.events = events = [op.frame for op in received]
-        told.kinds = [event.kind for event in events]
-        told.seqs = [event.seq for event in events]
-        told.ids = [event.event_id for event in events]
-        told.stamps = [event.timestamp for event in events]
-        told.ats = [op.at for op in received]
-        told.raws = [lines[place] for place in places]
-        plain = self._divided(told) and self._same(told, [op.conn for op in received]) and self._in_time(told)
-        if not plain or not only_own_canaries(told) or not paired(told):
+        places = list(chain.from_iterable([chapter.places for chapter in chapters]))
+        received: list[Any] = _picked(block.ops, chapters)
+        events = [op.frame for op in received]
+        kinds = list(map(block.speech.kinds.__getitem__, map(type, events)))
+        stamps = [event.timestamp for event in events]
+        text = Kind.TEXT
+        told = Stretch(
+            block,
+            self._start,
+            self.stop,
+            accepted=self._opened,
+            chapters=chapters,
+            milestones=self._milestones,
+            marks=self._marks,
+            places=places,
+            raws=_picked(block.lines, chapters),
+            ats=[op.at for op in received],
+            events=events,
+            kinds=kinds,
+            ids=[event.event_id for event in events],
+            stamps=stamps,
+            micros=[stamp.microsecond for stamp in stamps],
+            others=[at for at, kind in enumerate(kinds) if kind is not text],
+        )
+        plain = _divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
+        if not plain:
             return None
         join_texts(told)
         return told
-
-    def _divided(self, told: Stretch) -> bool:
-        """Give each chapter its part of the columns; tell whether each run starts and ends where it should."""
-        at = 0
-        for chapter in told.chapters:
-            chapter.first = at
-            at = chapter.stop = at + len(chapter.places)
-            if told.kinds[at - 1] is Kind.COMPLETED:
-                chapter.ends = True
-                told.ended.append(chapter)
-            if chapter.begins:
-                told.begun.append(chapter)
-                event = told.events[chapter.first]
-                if event.kind is not Kind.STARTED or event.payload.request_id != chapter.asked.request_id:
-                    return False
-                if event.traceparent and not self._own_trace(event.traceparent, chapter.user):
-                    return False
-        told.begun.sort(key=lambda chapter: chapter.places[0])
-        told.ended.sort(key=lambda chapter: chapter.places[-1])
-        return told.kinds.count(Kind.STARTED) == len(told.begun) and told.kinds.count(Kind.COMPLETED) == len(told.ended)
 
     def _own_trace(self, traceparent: str, user: str) -> bool:
         trace = traceparent.split("-")[1:2]
@@ -216,43 +236,56 @@ class Survey:
             return False
         return self._marks.setdefault(trace[0].encode(), user) == user
 
-    def _same(self, told: Stretch, conns: list[int]) -> bool:
-        """Tell whether each run is numbered without gaps and keeps its ids, its agent, its trace and its connection."""
-        seqs: list[int] = []
-        wanted: list[tuple[int, str, str | None, str | None, str | None]] = []
-        for chapter in told.chapters:
-            story, length = chapter.story, chapter.stop - chapter.first
-            model = story.last.event if story is not None and story.last is not None else told.events[chapter.first]
-            user = self._world.identity_of(chapter.user) if chapter.begins else model.user_id
-            one = (chapter.connection.number, chapter.thread_id, user, model.agent_name, model.traceparent)
-            wanted += [one] * length
-            seqs += range(chapter.high + 1, chapter.high + length + 1)
-            if not chapter.begins and not story.ids.keys().isdisjoint(told.ids[chapter.first : chapter.stop]):  # type: ignore[union-attr]
-                return False
-        if told.seqs != seqs:
-            return False
-        came = [
-            (conn, event.thread_id, event.user_id, event.agent_name, event.traceparent)
-            for conn, event in zip(conns, told.events, strict=True)
-        ]
-        ids = set(told.ids)
-        return came == wanted and len(ids) == len(came) and "" not in ids
 
-    def _in_time(self, told: Stretch) -> bool:
-        """Tell whether no run's timestamps go back, and all are written as the dialect wants them."""
-        stamps = told.stamps
-        back = sum(map(lt, stamps[1:], stamps))
-        for chapter in told.chapters:
-            first = chapter.first
-            if first and stamps[first] < stamps[first - 1]:
-                back -= 1
-            last = chapter.story.last if chapter.story is not None else None
-            if last is not None and stamps[first] < last.event.timestamp:  # type: ignore[operator]
-                return False
-        if back or [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
+def _picked(column: list[T], chapters: list[Chapter]) -> list[T]:
+    """Return what stands in a column of the block where the chapters have their events, chapter by chapter."""
+    picked: list[T] = []
+    for chapter in chapters:
+        places = chapter.places
+        first, last = places[0], places[-1]
+        together = last - first == len(places) - 1
+        picked += column[first : last + 1] if together else [column[place] for place in places]
+    return picked
+
+
+def _divided(told: Stretch) -> bool:
+    """Give each chapter its part of the columns; tell whether runs start once, and come to an end but once."""
+    at = 0
+    for chapter in told.chapters:
+        chapter.first = at
+        at = chapter.stop = at + len(chapter.places)
+        if told.kinds[at - 1] is Kind.COMPLETED:
+            chapter.ends = True
+            told.ended.append(chapter)
+        if chapter.begins:
+            told.begun.append(chapter)
+    told.begun.sort(key=lambda chapter: chapter.places[0])
+    told.ended.sort(key=lambda chapter: chapter.places[-1])
+    others = [told.kinds[at] for at in told.others]
+    return others.count(Kind.STARTED) == len(told.begun) and others.count(Kind.COMPLETED) == len(told.ended)
+
+
+def _apart(told: Stretch) -> bool:
+    """Tell whether no two events share an id, nor one of them one with an earlier event of its run."""
+    ids = set(told.ids)
+    for chapter in told.chapters:
+        if not chapter.begins and not chapter.story.ids.keys().isdisjoint(told.ids[chapter.first : chapter.stop]):  # type: ignore[union-attr]
             return False
-        round_ones = [at for at, stamp in enumerate(stamps) if not stamp.microsecond % 10_000]
-        return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
+    return len(ids) == len(told.ids) and "" not in ids
+
+
+def _in_time(told: Stretch) -> bool:
+    """Tell whether no run's timestamps go back, and all are written as the dialect wants them."""
+    stamps = told.stamps
+    for chapter in told.chapters:
+        mine = stamps[chapter.first : chapter.stop]
+        last = chapter.story.last if chapter.story is not None else None
+        if sorted(mine) != mine or (last is not None and mine[0] < last.event.timestamp):  # type: ignore[operator]
+            return False
+    if [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
+        return False
+    round_ones = [at for at, micro in enumerate(told.micros) if not micro % 10_000]
+    return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
 
 
 def _plain(connection: Connection) -> bool:

@@ -83,14 +83,16 @@ class HistoryReader:
 
         What follows the last line's end is no such line: it is `last`, where it is an operation nevertheless.
         """
-        number, rest = 2, b""
-        while chunk := self._lines.read(size):
-            lines = BytesIO(rest + chunk).readlines()
-            rest = b"" if chunk.endswith(b"\n") else lines.pop()
+        number = 2
+        while block := self._lines.read(size):
+            lines = BytesIO(block).readlines()
+            if not lines[-1].endswith(b"\n"):
+                lines[-1] += self._lines.readline()
+            if not lines[-1].endswith(b"\n"):
+                self.last = self._whole(lines.pop(), number + len(lines))
             if lines:
                 yield number, lines
                 number += len(lines)
-        self.last = self._whole(rest, number) if rest else None
 
     def _whole(self, line: bytes, number: int) -> AnyOperation | None:
         """Return what a line says; None where it is the last one, cut off."""

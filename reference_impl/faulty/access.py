@@ -14,7 +14,7 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
-from reference_impl.messages import RunRequest
+from reference_impl.messages import RequestContext
 from reference_impl.registry import Acceptance, AgentExecutionRegistry
 from reference_impl.run import Interruption, StoredRun
 from reference_impl.session import ClientSession
@@ -120,9 +120,11 @@ class KnowsOwners(AgentExecutionRegistry):
         super().__init__(*args, **options)
         self._owners: dict[str, UserId] = {}
 
-    async def accept(self, user_id: UserId, request: RunRequest, *, agent_name: str) -> Acceptance:
-        """Record a new run for `request`, or find the run that it has already."""
-        acceptance = await super().accept(user_id, request, agent_name=agent_name)
+    async def create_execution_context(
+        self, agent_type: str, user_id: UserId, message: str, context: RequestContext
+    ) -> Acceptance:
+        """Record a new run, or find the one that `context` asks for again."""
+        acceptance = await super().create_execution_context(agent_type, user_id, message, context)
         self._owners[acceptance.context.run_id] = user_id
         return acceptance
 

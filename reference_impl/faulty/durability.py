@@ -2,15 +2,16 @@
 
 import os
 import sqlite3
+from typing import Any
 
 from reference_impl.connection import Connection
 from reference_impl.context import UserId
 from reference_impl.engine import ExecutionEngine
 from reference_impl.faulty.fault import fault
-from reference_impl.journal import Journal
 from reference_impl.registry import AgentExecutionRegistry
 from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
+from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.websocket_manager import WebSocketManager
 
 KEPT_BYTES = 192 * 1024
@@ -29,7 +30,7 @@ def forget_open_runs(connection: sqlite3.Connection) -> None:
     stands_for="Runs that are kept in memory, and written down when they have ended.",
     breaks=("LIF-06",),
 )
-class CrashLosesRuns(Journal):
+class CrashLosesRuns(SqliteJournal):
     """Begins each life by forgetting what the last one had not finished."""
 
     async def open(self) -> None:
@@ -44,7 +45,7 @@ class CrashLosesRuns(Journal):
     stands_for="A state machine in a database whose worker is gone, and nobody who looks for such rows.",
     breaks=("LIF-06",),
 )
-class CrashLeavesRunsOpen(Journal):
+class CrashLeavesRunsOpen(SqliteJournal):
     """Does not look for what the last life left."""
 
     async def open_runs(self) -> list[StoredRun]:
@@ -67,7 +68,7 @@ class EndsAtOnce(ExecutionEngine):
     breaks=("LIF-05",),
     with_parts=(EndsAtOnce,),
 )
-class ShutdownDropsRuns(Journal):
+class ShutdownDropsRuns(SqliteJournal):
     """Leaves no open run behind, by leaving no trace of it."""
 
     async def close(self) -> None:
@@ -83,8 +84,8 @@ class KeepsPlaces(AgentExecutionRegistry):
 
     PLACES = 4
 
-    def __init__(self, journal: Journal, *, max_open_per_user: int) -> None:
-        super().__init__(journal, max_open_per_user=max_open_per_user)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._kept: dict[UserId, int] = {}
 
     def abandon(self, user_id: UserId) -> None:

@@ -1,15 +1,13 @@
 """What a fault is: a variant of some part of the engine, and what it breaks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from reference_impl.app import Parts
-from reference_impl.errors import EngineError
+from reference_impl.variants import UnknownVariant, Variant
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Variant):
     """One defect, in one or more parts of the engine.
 
     `sentence` says what the engine does wrong, `stands_for` how real engines come to do it. `breaks` holds the ids of
@@ -18,31 +16,18 @@ class Fault:
     where several things happen at the same time, which no scenario makes sure of.
     """
 
-    name: str
-    sentence: str
+    kind = "fault"
     stands_for: str
     breaks: frozenset[str]
-    variants: tuple[type, ...]
     outside: bool = False
     rare: bool = False
 
-    @property
-    def parts(self) -> Parts:
-        """The parts of an engine with this defect and no other."""
-        return Parts(**{part_of(variant): variant for variant in self.variants})
 
+class UnknownFault(UnknownVariant):
+    """There is no fault of that name."""
 
-class UnknownFault(EngineError):
-    """There is no fault of that name; `guess` is the nearest that there is, if one is near."""
-
-    def __init__(self, name: str, *, guess: str | None) -> None:
-        super().__init__(name, guess)
-        self.name = name
-        self.guess = guess
-
-    def __str__(self) -> str:
-        hint = f"did you mean {self.guess}? " if self.guess else ""
-        return f"there is no fault {self.name!r}; {hint}--list-faults prints all"
+    kind = Fault.kind
+    option = "--list-faults"
 
 
 def fault(
@@ -61,15 +46,6 @@ def fault(
     """
 
     def make(variant: type) -> Fault:
-        return Fault(name, sentence, stands_for, frozenset(breaks), (variant, *with_parts), outside, rare)
+        return Fault(name, sentence, (variant, *with_parts), stands_for, frozenset(breaks), outside, rare)
 
     return make
-
-
-def part_of(variant: type) -> str:
-    """The name of the part that `variant` plays. Raises TypeError if it is a subclass of none."""
-    for field in fields(Parts):
-        default: Any = field.default
-        if issubclass(variant, default):
-            return field.name
-    raise TypeError(f"{variant.__name__} is no variant of a part: expected a subclass of one of those in Parts.")

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from reference_impl.agent import AgentRun
+from reference_impl.agent import ModelAgent
+from reference_impl.agent_run import AgentRun
 from reference_impl.connection import Connection
 from reference_impl.context import RunId, ThreadId, UserId
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Event, EventType
+from reference_impl.execution_tracker import Execution
 from reference_impl.faulty.fault import fault
-from reference_impl.journal import Journal
-from reference_impl.registry import AgentExecutionRegistry, RunRecord
+from reference_impl.model import Prompt
+from reference_impl.registry import AgentExecutionRegistry
 from reference_impl.run import AcceptOutcome, NewRun
+from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.websocket_manager import WebSocketManager
 
 
@@ -57,7 +60,7 @@ class Broadcast(WebSocketManager):
     stands_for="A cache or query keyed by thread_id, since thread ids are unique anyway.",
     breaks=("ISO-01", "ISO-07"),
 )
-class ThreadWithoutUser(Journal):
+class ThreadWithoutUser(SqliteJournal):
     """Asks which thread, not whose."""
 
     async def accept(
@@ -95,7 +98,7 @@ class SharedRunLimit(AgentExecutionRegistry):
     stands_for="A cache of the session without the user in its key.",
     breaks=("ISO-01", "ISO-04"),
 )
-class MemoryWithoutUser(Journal):
+class MemoryWithoutUser(SqliteJournal):
     """Asks what, not whose."""
 
     _kept: ClassVar[dict[str, str]] = {}
@@ -109,26 +112,32 @@ class MemoryWithoutUser(Journal):
         return self._kept.get(key)
 
 
+class NotesWhatComes(AgentRun):
+    """Keeps the newest message of each thread, from before its run begins."""
+
+    newest: ClassVar[dict[ThreadId, str]] = {}
+
+    def __init__(self, execution: Execution, *args: Any, **options: Any) -> None:
+        super().__init__(execution, *args, **options)
+        self.newest[execution.context.thread_id] = execution.message
+
+
 @fault(
     "queue-shown",
     "An agent is shown the messages that wait on its thread, and answers them, too.",
     stands_for="A prompt made of all messages that the thread has when the model is called.",
     breaks=("ISO-05",),
+    with_parts=(NotesWhatComes,),
 )
-class QueueShown(AgentRun):
+class QueueShown(ModelAgent):
     """Reads ahead."""
 
-    _newest: ClassVar[dict[ThreadId, str]] = {}
-
-    def __init__(self, record: RunRecord, *args: Any, **options: Any) -> None:
-        super().__init__(record, *args, **options)
-        self._newest[record.context.thread_id] = record.message
-
-    async def _follow_model(self) -> str:
-        answer = await super()._follow_model()
-        newest = self._newest[self.record.context.thread_id]
-        if newest != self.record.message:
-            self._think(f"There is more to do: {newest}")
+    async def run(self, prompt: Prompt) -> str:
+        """Follow the model, then look what has come meanwhile."""
+        answer = await super().run(prompt)
+        newest = NotesWhatComes.newest[prompt.context.thread_id]
+        if newest != prompt.message:
+            self.think(f"There is more to do: {newest}")
         return answer
 
 

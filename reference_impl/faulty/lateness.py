@@ -1,7 +1,7 @@
 """Faults of time: what comes late, what never shows life, and who makes others wait."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -12,10 +12,10 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
-from reference_impl.journal import Journal
 from reference_impl.messages import RunRequest
 from reference_impl.registry import Acceptance
 from reference_impl.session import ClientSession
+from reference_impl.sqlite_journal import SqliteJournal
 
 LATE_S = 0.75
 
@@ -26,7 +26,7 @@ LATE_S = 0.75
     stands_for="A buffer between the agent and its user that is flushed by a timer once it is used at all.",
     breaks=("DLV-02",),
 )
-class BatchedAnswers(Journal):
+class BatchedAnswers(SqliteJournal):
     """Waits for the bus to fill."""
 
     _AT_ONCE = 12
@@ -97,11 +97,11 @@ class OneReaderStallsAll(Connection):
 
     def __init__(self, *args: Any, max_frames: int, max_bytes: int, **options: Any) -> None:
         super().__init__(*args, max_frames=max_frames * 1000, max_bytes=max_bytes * 1000, **options)
-        send = self._transport.send_text
+        send = self._transport.send_texts
 
-        async def in_turn(text: str) -> None:
+        async def in_turn(texts: Sequence[str]) -> None:
             async with self._turn:
-                await send(text)
+                await send(texts)
 
         self._transport = type(self._transport)(in_turn, self._transport.close)
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, ClassVar
 
+import msgspec
+
 from reference_impl.connection import Connection
-from reference_impl.context import UserId, new_id
+from reference_impl.context import RunId, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.faulty.rewriting import rewritten
-from reference_impl.messages import RunRequest, accepted_payload, encode_answer
+from reference_impl.messages import RequestContext, accepted_payload, encode_answer
 from reference_impl.registry import Acceptance, AgentExecutionRegistry
 from reference_impl.session import ClientSession
 from reference_impl.websocket_manager import WebSocketManager
@@ -47,10 +49,12 @@ class RunIdsOfUserAndAgent(AgentExecutionRegistry):
 
     _for = ""
 
-    async def accept(self, user_id: UserId, request: RunRequest, *, agent_name: str) -> Acceptance:
-        """Record a new run for `request`, or find the run that it has already."""
-        self._for = f"{user_id}_{agent_name}"
-        return await super().accept(user_id, request, agent_name=agent_name)
+    async def create_execution_context(
+        self, agent_type: str, user_id: UserId, message: str, context: RequestContext
+    ) -> Acceptance:
+        """Record a new run, or find the one that `context` asks for again."""
+        self._for = f"{user_id}_{agent_type}"
+        return await super().create_execution_context(agent_type, user_id, message, context)
 
     def new_id(self) -> str:
         """An id that says whose it is and since when."""
@@ -111,12 +115,9 @@ class AnnouncedAsPrepared(ClientSession):
 
     def _announce(self, acceptance: Acceptance) -> None:
         context = acceptance.context
-        payload = accepted_payload(
-            request_id=context.request_id,
-            run_id=Prepared.run_id(context.thread_id, context.run_id),
-            thread_id=context.thread_id,
-            duplicate=acceptance.duplicate,
-        )
+        run_id = RunId(Prepared.run_id(context.thread_id, context.run_id))
+        prepared = msgspec.structs.replace(context, run_id=run_id)
+        payload = accepted_payload(prepared, duplicate=acceptance.duplicate)
         self._connection.offer(encode_answer("run_accepted", payload))
 
 

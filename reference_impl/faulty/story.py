@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, ClassVar
 
-from reference_impl.agent import AgentRun
+from reference_impl.agent_run import AgentRun
 from reference_impl.connection import Connection
 from reference_impl.context import UserExecutionContext, UserId
 from reference_impl.emitter import UserEventEmitter

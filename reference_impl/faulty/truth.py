@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, ClassVar
 
-from reference_impl.agent import AgentRun
+from reference_impl.agent_run import AgentRun
 from reference_impl.context import UserExecutionContext
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import ToolFailed
@@ -251,8 +251,9 @@ class Discreet(UserEventEmitter):
 class GoesOnUnseen(AgentRun):
     """Finishes what it has begun."""
 
-    async def _follow_model(self) -> str:
-        _WORK.add(work := asyncio.create_task(super()._follow_model()))
+    async def work(self) -> str:
+        """Have an agent work, in a task of its own."""
+        _WORK.add(work := asyncio.create_task(super().work()))
         work.add_done_callback(_WORK.discard)
         try:
             return await asyncio.shield(work)

@@ -8,8 +8,9 @@ from reference_impl.connection import Connection, Hold
 from reference_impl.context import RunId
 from reference_impl.errors import CloseCode
 from reference_impl.events import Event
+from reference_impl.llm import LLMManager
 from reference_impl.messages import encode_answer, server_time
-from reference_impl.model import LLMManager, Move, Prompt
+from reference_impl.model import Move, Prompt
 from reference_impl.odd.odd import odd
 from reference_impl.registry import Acceptance
 from reference_impl.session import ClientSession

@@ -1,7 +1,7 @@
 """Odd ways to cut what is sent: into TCP segments, WebSocket frames and server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from reference_impl.agui import AguiRoute
@@ -94,6 +94,11 @@ class ManyFramesInASegment(PartingWebSocketProtocol):
 )
 class FragmentedMessages(PartingWebSocketProtocol):
     """Does not finish its"""
+
+    async def send_texts(self, texts: Sequence[str]) -> None:
+        """Send text messages, one after the other."""
+        for text in texts:
+            await self.send({"type": "websocket.send", "text": text})
 
     async def send(self, message: Any) -> None:
         """Send as ASGI says; a text in fragments."""

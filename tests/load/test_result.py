@@ -33,7 +33,7 @@ def _seen(worker: int, workers: int) -> Report:
             stream.record(operation)
         if stream.waiting > 500:
             stream.flush()
-    stream.flush()
+    stream.finish()
     verdict = stream.judge.verdict()
     made = report(worker=worker)
     return msgspec.structs.replace(

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from reference_impl.app import Assembly, Parts, create_app
+from reference_impl.agent import BaseAgent
+from reference_impl.app import NO_AGENTS, Assembly, Parts, create_app
 from reference_impl.auth import mint_token
 from reference_impl.server import EngineServer, bind
 from reference_impl.settings import Settings
@@ -164,9 +165,11 @@ class Engine(Address):
 
 
 @contextlib.asynccontextmanager
-async def engine(*, parts: Parts | None = None, **options: Any) -> AsyncIterator[Engine]:
+async def engine(
+    *, parts: Parts | None = None, agents: Mapping[str, type[BaseAgent]] = NO_AGENTS, **options: Any
+) -> AsyncIterator[Engine]:
     settings = Settings(**{"secret": SECRET, "drain_s": 0.0, "close_grace_s": 1.0, **options})
-    app = create_app(settings, parts=parts)
+    app = create_app(settings, parts=parts, agents=agents)
     server = PromptServer(app, settings)
     with bind("127.0.0.1", 0) as bound:
         serving = asyncio.create_task(server.serve(sockets=[bound]))

@@ -119,5 +119,5 @@ async def test_health_ready_and_metrics_need_no_credentials() -> None:
         metrics = (await web.get("/metrics")).text
         target.assembly.engine.draining = True
         assert (await web.get("/ready")).status_code == 503
-    assert "engine_connections 1\n" in metrics
-    assert f"engine_events_total {len(events)}\n" in metrics
+    assert 'engine_connections{state="open"} 1.0\n' in metrics
+    assert f"engine_events_total {len(events)}.0\n" in metrics

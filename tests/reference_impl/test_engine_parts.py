@@ -2,20 +2,22 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from reference_impl.app import Parts
 from reference_impl.connection import Connection, Transport
-from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id, new_traceparent
+from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import CloseCode, InvalidIdentity
 from reference_impl.events import Event, EventType, decode_event, format_timestamp, parse_timestamp
-from reference_impl.journal import Journal
 from reference_impl.model import pieces_of
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.settings import Settings
+from reference_impl.sqlite_journal import SqliteJournal
+from reference_impl.trace import child_of
 from tests.reference_impl.engine_harness import SECRET, check_story, engine, script, tool
 
 
@@ -26,7 +28,7 @@ def context(**ids: object) -> UserExecutionContext:
         "run_id": RunId(new_id()),
         "request_id": new_id(),
         "agent_name": "agent",
-        "traceparent": new_traceparent(),
+        "traceparent": child_of(),
     }
     return UserExecutionContext(**{**fresh, **ids})  # type: ignore[arg-type]
 
@@ -72,9 +74,9 @@ def test_timestamps_survive_a_round_trip() -> None:
     assert parse_timestamp("2023-11-14T22:13:20.123456Z") == 1_700_000_000.123456
 
 
-async def opened(path: Path) -> tuple[Journal, list[Event]]:
+async def opened(path: Path) -> tuple[SqliteJournal, list[Event]]:
     delivered: list[Event] = []
-    journal = Journal(path)
+    journal = SqliteJournal(path)
     journal.subscribe(delivered.extend)
     await journal.open()
     return journal, delivered
@@ -113,7 +115,7 @@ async def test_time_that_goes_back_does_not_show_in_a_run(tmp_path: Path) -> Non
     await journal.close()
 
 
-class FullDiskJournal(Journal):
+class FullDiskJournal(SqliteJournal):
     """Fails to write once `full` is set."""
 
     full = False
@@ -150,16 +152,16 @@ class Sink:
         self.frames: list[str] = []
         self.closed: list[int] = []
 
-    async def send_text(self, text: str) -> None:
+    async def send_texts(self, texts: Sequence[str]) -> None:
         await self.open.wait()
-        self.frames.append(text)
+        self.frames += texts
 
     async def close(self, code: int, reason: str) -> None:
         self.closed.append(code)
 
 
 def connection(sink: Sink, *, frames: int = 4, octets: int = 1_000) -> Connection:
-    transport = Transport(sink.send_text, sink.close)
+    transport = Transport(sink.send_texts, sink.close)
     return Connection(UserId("alice"), transport, max_frames=frames, max_bytes=octets, close_grace_s=0.05)
 
 

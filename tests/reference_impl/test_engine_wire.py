@@ -260,7 +260,7 @@ async def fill_until_closed(alice: Client, target: Address) -> None:
             events = await talker.run(script(*[tool("echo", text="x" * 60_000) for _ in range(1)], say("y" * 4_000)))
             check_story(events)
             async with target.web(None) as web:
-                if "engine_slow_consumers_total 1" in (await web.get("/metrics")).text:
+                if "engine_slow_consumers_total 1.0" in (await web.get("/metrics")).text:
                     return
 
 

@@ -1,6 +1,7 @@
 """The odd engines: that they are found, say what they are, and run."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_an_oddity_is_its_variants_its_protocol_and_its_limits() -> None:
 
     made = odd("mine", "It is mine.", legal="Tests.", limits={"max_open_per_user": 3})(Mine)
     assert (made.parts, made.protocol) == (Parts(), Mine)
-    assert made.settings(Settings(secret="x" * 32)).max_open_per_user == 3
+    assert replace(Settings(secret="x" * 32), **made.limits).max_open_per_user == 3
 
 
 def test_an_unknown_name_is_answered_with_a_guess_where_there_is_one() -> None:

@@ -11,6 +11,7 @@ from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId
 from reference_impl.errors import ModelFailed, ToolFailed
 from reference_impl.model import CallTools, Conversation, Move, Prompt, Say, Think, ToolCall
 from reference_impl.outside import Endpoints, Outside
+from reference_impl.reliability import ReliabilityManager, RetryHandler
 from reference_impl.remote_model import RemoteModel
 from reference_impl.remote_tools import RemoteToolbox
 from tests.reference_impl.engine_harness import spawn
@@ -38,7 +39,8 @@ class Earlier(Conversation):
 
 
 def outside(answer: Answer) -> Outside:
-    there = Outside(Endpoints("http://model/v1", "a-key", tools_url="http://tools"))
+    reliability = ReliabilityManager(RetryHandler(attempts=2, wait_s=0.001), threshold=5, reset_s=60)
+    there = Outside(Endpoints("http://model/v1", "a-key", tools_url="http://tools"), reliability)
     there.http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     return there
 

@@ -1,0 +1,72 @@
+"""What of a verdict is old: known by a baseline, or there before a change. The verdict is told without it."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import msgspec
+
+from conformance.baseline import Baseline, compare
+from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, overall, summarise
+from contracts.audit import Audit
+
+Cause = tuple[str, str, str]
+
+
+def without_known(audit: Audit, baseline: Baseline, *, today: date) -> tuple[Audit, tuple[str, ...]]:
+    """Leave out the violations that a baseline knows; say which of its entries stand for nothing any more."""
+    comparison = compare(audit.verdict, baseline, today=today)
+    stale = tuple(
+        f"{baseline.path}:{entry.line}: {entry.requirement}: {problem}"
+        for problem, entries in (("stale, remove it", comparison.stale), ("expired", comparison.expired))
+        for entry in entries
+    )
+
+    def known(finding: Finding) -> bool:
+        return any(entry.covers(finding) for entry in comparison.seen)
+
+    verdict = _without(audit.verdict, known, "known by the baseline")
+    return replace(audit, verdict=msgspec.structs.replace(verdict, warnings=(*verdict.warnings, *stale))), stale
+
+
+def without_old(audit: Audit, before: Verdict, revision: str) -> Audit:
+    """Leave out the violations that were there before."""
+    left = Counter(map(_cause, before.findings))
+    noted = Counter(_cause(note) for requirement in before.requirements for note in requirement.notes)
+
+    def old(finding: Finding) -> bool:
+        for counts in (left, noted):
+            if counts[_cause(finding)]:
+                counts[_cause(finding)] -= 1
+                return True
+        return False
+
+    return replace(audit, verdict=_without(audit.verdict, old, f"there since {revision}"))
+
+
+def _cause(finding: Finding) -> Cause:
+    """Name a finding so that it is known again where lines have moved."""
+    return finding.requirement, (finding.location or "").rpartition(":")[0], finding.message
+
+
+def _without(verdict: Verdict, known: Callable[[Finding], bool], why: str) -> Verdict:
+    requirements = tuple(_judged_again(requirement, known, why) for requirement in verdict.requirements)
+    return msgspec.structs.replace(
+        verdict, requirements=requirements, summary=summarise(requirements), verdict=overall(requirements)
+    )
+
+
+def _judged_again(requirement: RequirementVerdict, known: Callable[[Finding], bool], why: str) -> RequirementVerdict:
+    findings = tuple(finding for finding in requirement.findings if not known(finding))
+    notes = tuple(note for note in requirement.notes if not known(note))
+    gone = len(requirement.findings) - len(findings)
+    if not gone and len(notes) == len(requirement.notes):
+        return requirement
+    outcome, reason = requirement.verdict, requirement.reason
+    if gone:
+        outcome = Outcome.FAIL if findings else Outcome.PASS
+        reason = f"violated {len(findings)} times, {gone} more {why}" if findings else f"{gone} violations {why}"
+    return msgspec.structs.replace(
+        requirement, verdict=outcome, reason=reason, violations=len(findings), findings=findings, notes=notes
+    )

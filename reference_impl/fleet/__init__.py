@@ -1,0 +1,1 @@
+"""Several engine processes that act as one: what they share is Redis and the journal, nothing else."""
