@@ -1,9 +1,9 @@
 """Locust, as its users know it: locust -f load/locustfile.py --host ws://127.0.0.1:8000/ws -u 50 -t 20s --headless
 
-Beside Locust's own options it knows --target-file, --dialect, --secret-env, --rate-per-user, --seed and --out.
+Beside Locust's own options it knows --target-file, --dialect, --secret-env, --rate-per-user, --seed and --out; a shape
+is named by the variable LOAD_SHAPE.
 """
 
-import os
 import random
 import time
 from argparse import ArgumentParser
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from conformance.target import AuthTable, Target, read
 from load.session import Session
-from load.settings import Settings, handed_over
+from load.settings import Settings, handed_over, shape
 from load.shapes import named
 from load.web import attach
 
@@ -102,7 +102,7 @@ class AgentUser(User):
 _EVENTS: Any = events
 _EVENTS.init_command_line_parser.add_listener(options)
 _EVENTS.init.add_listener(begin)
-_SHAPE = os.environ.get("LOAD_SHAPE") or (_HANDED_OVER.shape if _HANDED_OVER is not None else None)
+_SHAPE = shape()
 
 if _SHAPE:
 

@@ -10,6 +10,9 @@ from conformance.target import Target
 FILE = "AGENT_CONFORMANCE_LOAD"
 """The variable that names the file in which a generator finds its settings."""
 
+SHAPE = "LOAD_SHAPE"
+"""The variable that names a shape for who starts Locust by hand."""
+
 
 class Settings(msgspec.Struct, frozen=True):
     """How to load a target. `url` is where it listens, whatever the target file says.
@@ -36,6 +39,12 @@ class Settings(msgspec.Struct, frozen=True):
     def write(self, path: Path) -> None:
         """Write them to a file."""
         path.write_bytes(msgspec.json.encode(self))
+
+
+def shape() -> str | None:
+    """Return the shape that is asked for, if any is."""
+    settings = handed_over()
+    return settings.shape if settings is not None else os.environ.get(SHAPE)
 
 
 def handed_over() -> Settings | None:
