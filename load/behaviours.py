@@ -108,7 +108,7 @@ async def reconnect(person: Person) -> str | None:
         return turn.problem or "no tool began"
     person.cut()
     await person.leave()
-    problem = await person.connect("reconnect")
+    problem = await person.connect("reconnect", resuming=turn)
     if problem is not None:
         return problem
     await person.resume(turn)

@@ -44,7 +44,7 @@ class Fast(Person):
         """The number of its connection."""
         return self._line.number if self._line is not None else 0
 
-    async def connect(self, scenario: str) -> str | None:
+    async def connect(self, scenario: str, *, resuming: Turn | None = None) -> str | None:
         """Connect and wait for the greeting."""
         if self.connected:
             return None
@@ -52,6 +52,9 @@ class Fast(Person):
         wire = self.wire
         shown = await show(wire, self.user, Credentials.VALID)
         self._line = line = Connection(self, next(wire.conns), wire, self._stream)
+        if resuming is not None:
+            resuming.over, resuming.problem = False, None
+            line.turns.append(resuming)
         now = wire.recorder.clock.now
         wire.recorder.record(ops.Connecting(now(), line.number, self.user, wire.url, scenario=scenario))
         try:
@@ -98,8 +101,6 @@ class Fast(Person):
             run_id=turn.run_id,
             after_seq=turn.seq,
         )
-        turn.over, turn.problem = False, None
-        self._line.turns.append(turn)
         self._line.ask(asked, "")
 
     def pause(self) -> None:

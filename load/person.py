@@ -32,8 +32,11 @@ class Person(ABC):
         """Whether its connection is there."""
 
     @abstractmethod
-    async def connect(self, scenario: str) -> str | None:
-        """Connect, where it is not; return why that failed, if it did. `scenario` is what the connection is for."""
+    async def connect(self, scenario: str, *, resuming: Turn | None = None) -> str | None:
+        """Connect, where it is not; return why that failed, if it did. `scenario` is what the connection is for.
+
+        Of the run `resuming` events may come as soon as it is open.
+        """
 
     @abstractmethod
     async def say(self, asked: Asked, text: str, turn: Turn) -> None:

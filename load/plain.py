@@ -27,12 +27,14 @@ class Plain(Person):
         """The number of its connection."""
         return self._client.conn if self._client is not None else 0
 
-    async def connect(self, scenario: str) -> str | None:
+    async def connect(self, scenario: str, *, resuming: Turn | None = None) -> str | None:
         """Open a client."""
         if self.connected:
             return None
         self.join()
         self._client = client = Client(self.wire, self.user, scenario=scenario)
+        if resuming is not None:
+            client.adopt(self._runs[resuming.asked.ask])
         try:
             let_in = await client.open() and await client.greeted()
         except TargetUnreachable as error:
@@ -70,7 +72,6 @@ class Plain(Person):
         assert self._client is not None
         run = self._runs[turn.asked.ask]
         await self._client.ask(Action.RESUME, run_id=run.run_id, after_seq=len(run.events))
-        self._client.adopt(run)
 
     def pause(self) -> None:
         """Stop reading."""
