@@ -9,6 +9,8 @@ from contracts.syntax import Function, Place, dotted, last_word
 
 _CATCHES = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
+_EXPECTS = frozenset({"raises", "assertRaises", "assertRaisesRegex"})
+
 
 def gather(source: Source, facts: FileFacts) -> None:
     """Put what a file imports, binds and exports into its facts."""
@@ -47,6 +49,14 @@ def catches(place: Place) -> bool:
     return False
 
 
+def _meant_to_fail(place: Place) -> bool:
+    """Tell whether a test expects that an import fails."""
+    return any(
+        isinstance(around.node, ast.With) and any(last_word(i.context_expr) in _EXPECTS for i in around.node.items)
+        for around in place
+    )
+
+
 def _caught(handler: ast.ExceptHandler) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(kind is None or last_word(kind) in _CATCHES for kind in kinds)
@@ -61,10 +71,14 @@ def _for_typing(place: Place) -> bool:
 
 def _imports(source: Source) -> Iterator[Import]:
     for node, place in source.index.of(ast.Import):
+        if _meant_to_fail(place):
+            continue
         when = (place.function is not None, catches(place), _for_typing(place))
         for name in node.names:
             yield Import(name.name, 0, None, name.asname, node.lineno, *when, node.lineno)
     for found, place in source.index.of(ast.ImportFrom):
+        if _meant_to_fail(place):
+            continue
         when = (place.function is not None, catches(place), _for_typing(place))
         for name in found.names:
             yield Import(found.module or "", found.level, name.name, name.asname, name.lineno, *when, found.lineno)

@@ -78,7 +78,8 @@ def _findings(verdict: Verdict) -> Iterator[str]:
             yield ""
             yield from _table(requirement.findings)
             if requirement.violations > _SHOWN:
-                yield f"\n{requirement.violations - _SHOWN:,} more are in `verdict.json`.".removeprefix("\n")
+                kept = len(requirement.findings)
+                yield f"{requirement.violations - _SHOWN:,} more; the first {kept:,} are in `verdict.json`."
             yield ""
 
 

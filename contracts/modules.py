@@ -98,6 +98,8 @@ class Modules:
             facts = self.files.get(module.path or "")
             if facts is not None and (facts.extends_path or facts.unread):
                 return Found.UNSURE
+            if facts is not None and facts.dynamic and not module.package:
+                return Found.UNSURE  # its __getattr__ may make it a package
             sure = sure or not module.namespace
         if not sure and deepest not in self._peopled:
             return Found.FOREIGN
@@ -156,6 +158,8 @@ class Modules:
             yield self._above_packages(folder)
             yield os.path.join(folder, "src") if folder != "." else "src"
         for project in tree.projects:
+            if project in self._packages:
+                continue  # a module of a package that happens to be called setup
             yield project
             yield os.path.join(project, "src") if project != "." else "src"
 
@@ -196,7 +200,15 @@ class Modules:
             inner = [facts for path, facts in self.files.items() if path.startswith(folder + os.sep)]
             paths = {facts.path[len(above) + 1 :].removesuffix(".py").replace(os.sep, ".") for facts in inner}
             known = {path.removesuffix(".__init__") for path in paths}
-            said = [i.module for facts in inner for i in facts.imports if i.module.startswith(name + ".")]
-            if any(module in known for module in said):
+            said = [
+                f"{found.module}.{found.name or ''}" for facts in inner for found in facts.imports if not found.level
+            ]
+            if any(words.startswith(f"{name}.") and known & set(_heads(words)) for words in said):
                 for facts in inner:
                     self._add(facts.path, above)
+
+
+def _heads(words: str) -> Iterator[str]:
+    """Yield what a dotted name may be below the first of its words: `a.b`, `a.b.c`, …"""
+    parts = words.rstrip(".").split(".")
+    return (".".join(parts[:end]) for end in range(2, len(parts) + 1))

@@ -20,6 +20,11 @@ _WANTED = frozenset({
     ast.ExceptHandler, ast.Try, ast.TryStar, ast.Assert, ast.BoolOp, ast.Return, ast.Delete, ast.MatchAs, ast.Subscript,
     *([ast.TypeAlias] if hasattr(ast, "TypeAlias") else []),
 })  # fmt: skip
+_MARKS = frozenset(
+    mark
+    for base in (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+    for mark in base.__subclasses__()
+)
 _LEAF_CLASSES = frozenset(
     leaf for base in _LEAVES for leaf in (base, *base.__subclasses__()) if leaf not in (ast.NamedExpr,)
 )
@@ -170,6 +175,20 @@ def defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:
     for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if default is not None:
             yield parameter, default
+
+
+def inner(node: ast.AST) -> list[ast.AST]:
+    """Return all nodes below one but contexts and operators, in no particular order."""
+    found: list[ast.AST] = []
+    stack = [node]
+    while stack:
+        for field in (here := stack.pop())._fields:
+            value = getattr(here, field, None)
+            below = value if value.__class__ is list else (value,)
+            nodes = [one for one in below if isinstance(one, ast.AST) and one.__class__ not in _MARKS]
+            found += nodes
+            stack += nodes
+    return found
 
 
 def inside(function: ast.AST) -> Iterator[ast.AST]:

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from contracts.source import Source
-from contracts.syntax import Function, Place, dotted, last_word
+from contracts.syntax import Function, Place, dotted, inner, last_word
 
 _ASSERTS = re.compile(
     r"^_*(assert|check|verify|expect|ensure|validate|must|should|fail|approve|compare|raises|warns)|_(equal|raises|fails)$|^(fail|snapshot)"
@@ -27,14 +27,18 @@ class Test:
     nodes: tuple[ast.AST, ...] = field(default=(), repr=False)
 
 
-def tests(source: Source) -> Iterator[Test]:
-    """Yield the tests of a file that pytest would collect by its usual rules."""
-    for function, place in source.index.functions():
-        if is_test(function, place):
-            nodes = (*inside_all(function),)
-            asserts = tuple(node for node in nodes if isinstance(node, ast.Assert))
-            calls = tuple(node for node in nodes if isinstance(node, ast.Call) and asserting(node))
-            yield Test(function, place, asserts, calls, nodes)
+@lru_cache(maxsize=1)
+def tests(source: Source) -> tuple[Test, ...]:
+    """Return the tests of a file that pytest would collect by its usual rules, in their order."""
+    found = [_test(function, place) for function, place in source.index.functions() if is_test(function, place)]
+    return tuple(sorted(found, key=lambda test: test.function.lineno))
+
+
+def _test(function: Function, place: Place) -> Test:
+    nodes = tuple(inner(function))
+    asserts = sorted((node for node in nodes if isinstance(node, ast.Assert)), key=lambda node: node.lineno)
+    calls = (node for node in nodes if isinstance(node, ast.Call) and asserting(node))
+    return Test(function, place, tuple(asserts), tuple(sorted(calls, key=lambda node: node.lineno)), nodes)
 
 
 def is_test(function: Function, place: Place) -> bool:
@@ -62,16 +66,9 @@ def asserting(call: ast.Call) -> bool:
     return name in _EXPECTS or bool(_ASSERTS.search(name))
 
 
-def inside_all(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes below one, in the order of the source."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        yield from inside_all(child)
-
-
 def names_in(node: ast.AST) -> set[str]:
     """Return the names that an expression reads."""
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return {one.id for one in (node, *inner(node)) if isinstance(one, ast.Name)}
 
 
 def same(one: ast.AST, other: ast.AST) -> bool:

@@ -11,6 +11,7 @@ from contracts.config import Config, shown
 _NEVER = frozenset({
     "__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist", "__pypackages__",
 })  # fmt: skip
+_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 _COMPILED = (".so", ".pyd", ".pyi", ".pyx")
 
 
@@ -69,7 +70,7 @@ class Tree:
                         self.files.append(_plain(entry.path))
                 elif entry.name.endswith(_COMPILED):
                     self.compiled.append(_plain(entry.path))
-                elif entry.name in ("pyproject.toml", "setup.py", "setup.cfg"):
+                if entry.name in _PROJECT:
                     self.projects.append(_plain(here))
 
     def _left_out(self, entry: "os.DirEntry[str]") -> bool:

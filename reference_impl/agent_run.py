@@ -58,9 +58,11 @@ class AgentRun:
         started = time.monotonic()
         running_for.set(self.execution.context)
         self.execution.enter(ExecutionState.RUNNING)
+        self.execution.working_since = started
         self._emitter.emit(EventType.AGENT_STARTED, {"request_id": self.execution.context.request_id})
         with span("run", self.execution.context):
             ending = await self._ending(started)
+        self.execution.working_since = None
         self._voice.ensure_thought()
         self._emitter.emit(ending.type, ending.payload)
         await self._emitter.flush()

@@ -15,14 +15,14 @@ class Execution:
         self.context = context
         self.message = message
         self.state = ExecutionState.QUEUED
-        self.since = time.monotonic()
+        self.working_since: float | None = None
+        """When its agent began (seconds, monotonic); None before and after its work."""
         self.interruption: Interruption | None = None
         self.emitter: UserEventEmitter | None = None
 
     def enter(self, state: ExecutionState) -> None:
         """Be in `state` from now on."""
         self.state = state
-        self.since = time.monotonic()
 
     @property
     def ended(self) -> bool:
@@ -81,6 +81,6 @@ class ExecutionTracker:
         return len(self._of_user)
 
     def stale(self, *, older_than_s: float) -> list[Execution]:
-        """Runs that have been at work for longer than that."""
+        """Runs whose agents have been at work for longer than that."""
         before = time.monotonic() - older_than_s
-        return [each for each in self._live.values() if each.state is ExecutionState.RUNNING and each.since < before]
+        return [each for each in self._live.values() if each.working_since is not None and each.working_since < before]

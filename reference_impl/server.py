@@ -10,8 +10,8 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import uvicorn
@@ -36,6 +36,22 @@ EX_UNAVAILABLE = 69
 DEMO_USER = "demo"
 DEMO_TOKEN_S = 3600.0
 MIN_SECRET_BYTES = 32
+NUMBERS: Mapping[str, str] = {
+    "heartbeat_s": "between signs of life",
+    "run_limit_s": "how long a run may work",
+    "tool_limit_s": "how long one call of a tool may take",
+    "model_silence_s": "how long the model may take for a move",
+    "drain_s": "how long runs may go on after SIGTERM",
+    "max_message_bytes": "the most that a client may send at once",
+    "max_result_bytes": "the most that a tool may return",
+    "max_answer_bytes": "the most that a run may say",
+    "max_running_per_user": "runs at work",
+    "max_open_per_user": "runs at work or waiting",
+    "outbox_frames": "queued per connection before it is closed, 4408",
+    "outbox_bytes": "the same, in bytes",
+    "cached_answers": "answers of the model kept for each user",
+}
+"""Settings that have an option of their name, and its help."""
 
 
 class EngineServer(uvicorn.Server):
@@ -194,14 +210,13 @@ def parser() -> argparse.ArgumentParser:
     add("--name", help="with --bus: what this engine is called; one that starts ends the runs of its predecessor")
     add("--lease-s", type=float, default=5.0, metavar="S", help="with --bus: after how long a silent engine is dead")
     add("--secret-env", default="JWT_SECRET", metavar="NAME", help="variable that holds the JWT secret")
-    add("--heartbeat-s", type=float, default=25.0, metavar="S")
-    add("--run-limit-s", type=float, default=60.0, metavar="S")
-    add("--drain-s", type=float, default=1.0, metavar="S", help="how long runs may go on after SIGTERM")
-    add("--max-message-bytes", type=int, default=65_536, metavar="N")
-    add("--max-running-per-user", type=int, default=16, metavar="N")
-    add("--max-open-per-user", type=int, default=64, metavar="N")
-    add("--outbox-frames", type=int, default=4_096, metavar="N", help="queued per connection before it is closed, 4408")
-    add("--outbox-bytes", type=int, default=4 * 1024 * 1024, metavar="N")
+    defaults = {each.name: each.default for each in fields(Settings)}
+    for name, text in NUMBERS.items():
+        number, unit = (float, "S") if name.endswith("_s") else (int, "N")
+        option = f"--{name.replace('_', '-')}"
+        default = defaults[name]
+        shown = "none" if default is None else default
+        add(option, type=number, default=default, metavar=unit, help=f"{text} (default: {shown})")
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="browser origin to admit; repeatable")
     add("--model", choices=["scripted", "openai"], default="scripted", help="openai: the one at $OPENAI_BASE_URL")
     add("--tools", choices=["own", "http"], default="own", help="http: those at $CONFORMANCE_TOOLS_URL/NAME")
@@ -287,14 +302,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             engine_name=options.name,
             lease_s=options.lease_s,
             endpoints=endpoints(model=options.model, tools=options.tools),
-            heartbeat_s=options.heartbeat_s,
-            run_limit_s=options.run_limit_s,
-            drain_s=options.drain_s,
-            max_message_bytes=options.max_message_bytes,
-            max_running_per_user=options.max_running_per_user,
-            max_open_per_user=options.max_open_per_user,
-            outbox_frames=options.outbox_frames,
-            outbox_bytes=options.outbox_bytes,
+            **{name: getattr(options, name) for name in NUMBERS},
             allowed_origins=frozenset(options.allow_origin),
         )
     except ValueError as error:

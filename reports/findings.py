@@ -16,7 +16,7 @@ def render(verdict: Verdict, *, colour: bool, most: int) -> str:
     lines: list[str] = []
     for requirement in violated(verdict):
         lines += _violated(requirement, colour=colour, most=most)
-    lines += _notes(verdict, colour=colour)
+    lines += _notes(verdict, colour=colour, most=most)
     lines += [f"warning: {one_line(warning, limit=_TEXT)}" for warning in verdict.warnings]
     return "\n".join([*lines, *_summary(verdict)])
 
@@ -37,8 +37,9 @@ def _violated(requirement: RequirementVerdict, *, colour: bool, most: int) -> li
     return [*lines, ""]
 
 
-def _notes(verdict: Verdict, *, colour: bool) -> list[str]:
-    counts = [f"{r.id} {len(r.notes)}" for r in verdict.requirements if r.notes]
+def _notes(verdict: Verdict, *, colour: bool, most: int) -> list[str]:
+    noted = [r for r in verdict.requirements if r.notes]
+    counts = [f"{r.id} {len(r.notes)}{' or more' if len(r.notes) >= most else ''}" for r in noted]
     return (
         [
             _painted(

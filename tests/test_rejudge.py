@@ -199,7 +199,17 @@ def add(lines: list[bytes], at: int, random: Random) -> None:
     lines.insert(at + 1, msgspec.json.encode(line) + b"\n")
 
 
-MUTATIONS = (drop, duplicate, swap, retag, reconnect, take_over, leak, late, corrupt, add)
+def rename(lines: list[bytes], at: int, random: Random) -> None:
+    """Change what stays the same throughout a run, its agent or its trace; in one event, or from one on."""
+    trace = b"%032x" % random.getrandbits(128)
+    agents = (b'"another"', b'"assistant","traceparent":"00-%b-00f067aa0ba902b7-01"' % trace)
+    was, now = b'"agent_name":"assistant"', b'"agent_name":' + random.choice(agents)
+    for place in range(at, at + random.choice((1, 1, 30))):
+        if place < len(lines):
+            lines[place] = lines[place].replace(was, now)
+
+
+MUTATIONS = (drop, duplicate, swap, retag, reconnect, take_over, leak, late, corrupt, add, rename)
 
 
 def mutated(lines: list[bytes], random: Random, times: int) -> bytes:
@@ -233,6 +243,15 @@ def test_many_things_wrong(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_recorded_history_with_things_wrong(seed: int, recorded: bytes) -> None:
     same(mutated(recorded.splitlines(keepends=True), Random(seed), 12))
+
+
+@pytest.mark.parametrize("block", [400, 3_000, 11_000, 70_000])
+def test_wherever_blocks_end(block: int) -> None:
+    random = Random(block)
+    for together in (1, 3):
+        lines = generated(600, lengths=(3, 8, 40, 150), together=together, seed=block)
+        for history in (b"".join(lines), mutated(lines, random, 3)):
+            assert in_bulk(history, block=block).to_json() == one_by_one(history).to_json()
 
 
 # -- what the recording itself can be ---------------------------------------------------------------------------------

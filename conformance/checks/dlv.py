@@ -10,8 +10,8 @@ from conformance.events import Flaw, Kind
 from conformance.express.stretch import Stretch
 from conformance.statistics import Decision, needed, share
 from conformance.story import Notice, Passage, Sighting, Stream
+from conformance.streams import saw_begin
 from conformance.verdict import Measurement
-from conformance.world import saw_begin
 
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
 _ALLOWED_LATE = 0.05
@@ -171,9 +171,9 @@ class Latency(Check):
         until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
         if until - since < _SECOND:
             start = (since - began) // _US
-            late = [at - start - micro for at, micro in zip(told.ats, told.micros, strict=True)]
+            late = [op.at - micro - start for op, micro in zip(told.received, told.micros, strict=True)]
         else:
-            late = [at - (stamp - began) // _US for at, stamp in zip(told.ats, stamps, strict=True)]
+            late = [op.at - (stamp - began) // _US for op, stamp in zip(told.received, stamps, strict=True)]
         if len(told.passed) < len(late):
             late = [late[at] for at in told.passed]
         return late + [seen.op.at - (seen.event.timestamp - began) // _US for seen in told.before]  # type: ignore[operator]
@@ -311,7 +311,7 @@ class FirstEvent(Check):
 
     def screen(self, told: Stretch) -> bool:
         """No run's first event is slow, or may be."""
-        self._told = [told.ats[run.first] - run.asked.at for run in told.begun]
+        self._told = [told.received[run.first].at - run.asked.at for run in told.begun]
         if any(run.asked.behaviour in ("queued", "greedy") for run in told.begun):
             return False
         return not self._told or max(self._told) <= self._bound * 1000

@@ -1,16 +1,11 @@
 """What the checks of ground truth have in common."""
 
-from collections import deque
 from typing import Any
 
-from conformance.checks.check import Unconcerned, on
+from conformance.checks.check import Unconcerned
 from conformance.events import Kind
 from conformance.express.stretch import Stretch
-from conformance.history import operations as ops
 from conformance.story import Story
-
-_LAGS = 4_096
-_MARGIN_US = 1_000_000
 
 
 class Grounded(Unconcerned):
@@ -20,22 +15,14 @@ class Grounded(Unconcerned):
         super().__init__(*args)
         self.ground = self.world.ground
         self.witnessed = self.ground.witnessed
-        self._lags: deque[tuple[int, float]] = deque(maxlen=_LAGS)
 
     def screen(self, told: Stretch) -> bool:
         """Where there is a witness, what runs say is looked at run by run."""
         return not self.witnessed
 
-    @on(ops.Lagged)
-    def lagged(self, op: ops.Lagged) -> None:
-        """Remember when the kit itself was late."""
-        self._lags.append((op.at, op.by_ms * 1000))
-
-    def late_us(self, since: int, until: int) -> float:
+    def late_us(self, since: int, until: int) -> int:
         """Return for how long the kit was late between two times (µs), or about then: so late may be what it saw."""
-        if len(self._lags) == _LAGS and self._lags[0][0] > since - _MARGIN_US:
-            return until - since
-        return sum(by for at, by in self._lags if since - _MARGIN_US <= at <= until + _MARGIN_US)
+        return self.world.lags.about(since, until)
 
 
 def wholly_told(story: Story) -> bool:

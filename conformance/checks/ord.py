@@ -8,7 +8,7 @@ from conformance.events import Kind
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.story import Connection, Sighting, Story, Stream
-from conformance.world import was_live
+from conformance.streams import was_live
 
 _GAP = 10_000
 _SLOW_CONSUMER = frozenset({1008, 1013, 4408})

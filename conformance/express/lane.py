@@ -202,6 +202,6 @@ class Lane:
         assert story.stream is not None
         for at in needed:
             if at not in told.sightings:
-                op = Unread(told.ats[at], connection.number, Raw(told.raws[at]))
+                op = Unread(told.received[at].at, connection.number, Raw(told.raws[at]))
                 line = told.block.line + told.places[at]
                 told.sightings[at] = Sighting(line, op, told.events[at], connection, story, story.stream)

@@ -84,8 +84,8 @@ class Stretch(msgspec.Struct, eq=False):
     new in the stretch, and completes at most once, after that.
 
     `accepted` are the runs accepted in it, in order. The columns hold the events run by run: `places` where in the
-    block each stands, `raws` its line, `micros` the microseconds of its timestamp; `others` are the events that stream
-    no text. `marks` are the ids and canaries that the stretch brings, and whose they are.
+    block each stands, `received` its operation, `raws` its line, `micros` the microseconds of its timestamp; `others`
+    are the events that stream no text. `marks` are the ids and canaries that the stretch brings, and whose they are.
     """
 
     block: Block
@@ -97,7 +97,7 @@ class Stretch(msgspec.Struct, eq=False):
     marks: dict[bytes, str]
     places: list[int]
     raws: list[bytes]
-    ats: list[int]
+    received: list[Any]
     events: list[Any]
     kinds: list[Kind]
     ids: list[str]

@@ -68,7 +68,7 @@ class Survey:
                 or event.thread_id != thread_id
                 or event.user_id != user_id
                 or event.agent_name != agent_name
-                or event.traceparent != traceparent
+                or (event.traceparent is not traceparent and event.traceparent != traceparent)
                 or op.conn != conn
             ):
                 return place
@@ -215,7 +215,7 @@ class Survey:
             marks=self._marks,
             places=places,
             raws=_picked(block.lines, chapters),
-            ats=[op.at for op in received],
+            received=received,
             events=events,
             kinds=kinds,
             ids=[event.event_id for event in events],

@@ -49,12 +49,16 @@ def judge(project: Project, judgement: Judgement) -> None:
     """Hold each test file against the patterns of pytest."""
     imported = {_file(project, module) for _, _, module in project.imports if module}
     imported |= {_file(project, f"{module}.{found.name}") for _, found, module in project.imports if module}
+    known: dict[Path, tuple[str, ...] | None] = {}
     kinds = {facts.path: (fact.line, fact.words[0]) for facts, fact in project.facts(RULE.id)}
     for facts in project.files:
         if not facts.is_test or PurePath(facts.path).name in ("__init__.py", "conftest.py", "__main__.py"):
             continue
         name = PurePath(facts.path).name
-        patterns = _patterns(Path(facts.path).parent)
+        folder = Path(facts.path).parent
+        if folder not in known:
+            known[folder] = _patterns(folder)
+        patterns = known[folder]
         named = any(fnmatch(name, pattern) for pattern in patterns or _USUAL)
         # Where no configuration of pytest is in sight, it may be one that knows such names.
         sure = patterns is not None or not name.startswith("test")

@@ -6,18 +6,22 @@ from contracts.config import Config
 from contracts.facts import Marks
 from contracts.rule import Rule
 from contracts.source import Source
-from contracts.syntax import last_word, without_docstring
+from contracts.syntax import inner, last_word, without_docstring
 from contracts.testcode import Test, always_true, asserting, is_skipped, tests
 
 _WIDE = frozenset({"Exception", "BaseException", "AssertionError"})
+_KEEPS = frozenset({"skip", "xfail", "exit", "append", "put", "set_exception", "add"})
 
 
 def look(source: Source, config: Config, marks: Marks) -> None:
     """Look at what each test asserts, and whether that can be false."""
     if not source.is_test:
         return
-    helpers = {function.name for function, _ in source.index.functions() if _asserts(function)}
-    for test in tests(source):
+    found = tests(source)
+    helpers: set[str] = set()
+    if any(not test.asserts and not test.calls for test in found):
+        helpers = {function.name for function, _ in source.index.functions() if _asserts(function)}
+    for test in found:
         if not is_skipped(test):
             marks.count()
             _judge(test, helpers, marks)
@@ -25,7 +29,7 @@ def look(source: Source, config: Config, marks: Marks) -> None:
 
 def _asserts(function: ast.AST) -> bool:
     """Tell whether a function asserts something, or raises."""
-    nodes = ast.walk(function)
+    nodes = inner(function)
     return any(isinstance(n, ast.Assert | ast.Raise) or (isinstance(n, ast.Call) and asserting(n)) for n in nodes)
 
 
@@ -77,33 +81,29 @@ def _raises(test: Test, lost: set[ast.AST]) -> bool:
 
 
 def _lost(test: Test) -> set[ast.AST]:
-    """Return what stands in a try whose handler takes every failure for granted."""
+    """Return what stands in a try that takes every failure for granted."""
     lost: set[ast.AST] = set()
     for node in test.nodes:
-        if isinstance(node, ast.Try) and any(_hides(handler) for handler in node.handlers):
-            lost |= {inner for statement in node.body for inner in ast.walk(statement)}
+        if isinstance(node, ast.Try):
+            handler = next((handler for handler in node.handlers if _takes_failures(handler)), None)
+            if handler is not None and _forgets(handler):
+                lost |= {below for statement in node.body for below in (statement, *inner(statement))}
     return lost
 
 
-def _hides(handler: ast.ExceptHandler) -> bool:
+def _takes_failures(handler: ast.ExceptHandler) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    if not any(kind is None or last_word(kind) in _WIDE for kind in kinds):
-        return False
-    inner = [node for statement in handler.body for node in ast.walk(statement)]
-    told = any(isinstance(node, ast.Raise | ast.Assert | ast.Return) for node in inner)
-    return (
-        not told
-        and not any(isinstance(node, ast.Call) and (asserting(node) or _ends(node)) for node in inner)
-        and not any(
-            isinstance(node, ast.Assign | ast.AugAssign | ast.Attribute) and not isinstance(node, ast.Attribute)
-            for node in inner
-        )
+    return any(kind is None or last_word(kind) in _WIDE for kind in kinds)
+
+
+def _forgets(handler: ast.ExceptHandler) -> bool:
+    """Tell whether a handler does nothing that keeps the failure: raise, assert, leave, remember, or end the test."""
+    nodes = [node for statement in handler.body for node in (statement, *inner(statement))]
+    return not any(
+        isinstance(node, ast.Raise | ast.Assert | ast.Return | ast.Assign | ast.AugAssign)
+        or (isinstance(node, ast.Call) and (asserting(node) or last_word(node.func) in _KEEPS))
+        for node in nodes
     )
-
-
-def _ends(call: ast.Call) -> bool:
-    """Tell whether a call ends the test or keeps the error."""
-    return last_word(call.func) in ("skip", "xfail", "exit", "append", "put", "set_exception", "add")
 
 
 RULE = Rule(
@@ -168,6 +168,14 @@ def test_helper(orders):
 
 def test_smoke():
     order()
+
+def test_raised_again(orders):
+    try:
+        assert orders
+    except AssertionError:
+        raise
+    except Exception:
+        pass
 
 def test_collected(errors, orders):
     try:

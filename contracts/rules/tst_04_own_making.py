@@ -1,6 +1,7 @@
 """TST-04: a test does not assert on what it made itself."""
 
 import ast
+from collections import Counter
 
 from contracts.config import Config
 from contracts.facts import Marks
@@ -29,7 +30,8 @@ def look(source: Source, config: Config, marks: Marks) -> None:
 
 def _judge(test: Test, real: list[ast.Assert], marks: Marks) -> None:
     values = _once(test)
-    literals = {name for name, value in values.items() if _literal(value)} - _touched(test)
+    literals = {name for name, value in values.items() if _literal(value)}
+    literals -= _touched(test) if literals else set()
     own = _answers(test, values)
     found: list[tuple[ast.Assert, str]] = []
     for node in real:
@@ -45,18 +47,17 @@ def _judge(test: Test, real: list[ast.Assert], marks: Marks) -> None:
 
 def _once(test: Test) -> dict[str, ast.expr]:
     """Return the local names that are assigned exactly once, with their values."""
-    values: dict[str, ast.expr] = {}
-    seen: set[str] = set()
-    for node in test.nodes:
-        names = [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del) else []
-        for name in names:
-            if name in seen:
-                values.pop(name, None)
-            seen.add(name)
-        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
-        if isinstance(node, ast.Assign) and isinstance(target, ast.Name) and target.id not in seen:
-            values[target.id] = node.value
-    return values
+    stored = Counter(
+        node.id for node in test.nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    )
+    return {
+        node.targets[0].id: node.value
+        for node in test.nodes
+        if isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+        and stored[node.targets[0].id] == 1
+    }
 
 
 def _literal(value: ast.expr) -> bool:

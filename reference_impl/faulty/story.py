@@ -8,6 +8,7 @@ from reference_impl.agent_run import AgentRun
 from reference_impl.connection import Connection
 from reference_impl.context import UserExecutionContext, UserId
 from reference_impl.emitter import UserEventEmitter
+from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ModelFailed
 from reference_impl.events import Event, EventType, format_timestamp
 from reference_impl.faulty.fault import fault
@@ -151,11 +152,19 @@ class TrimmedChunks(UserEventEmitter):
         return super().encode(type, payload)
 
 
+class NeverCleansUp(ExecutionEngine):
+    """Has no net for what its time limit does not end."""
+
+    async def cleanup(self, *, older_than_s: float) -> None:
+        """Leave everything as it is."""
+
+
 @fault(
     "no-time-limit",
     "A run may take as long as it likes; with a tool that hangs it never ends.",
     stands_for="A time limit that is announced and configured, and that nothing enforces.",
     breaks=("LIF-03", "EVT-02", "EVT-05"),
+    with_parts=(NeverCleansUp,),
 )
 class NoTimeLimit(AgentRun):
     """Has all the time in the world."""

@@ -36,7 +36,7 @@ from reference_impl.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FLUSH_S = 2.0
+LEAVE_S = 2.0
 
 
 class FleetAssembly(Assembly):
@@ -124,7 +124,6 @@ class FleetAssembly(Assembly):
         assert isinstance(self.engine, FleetEngine)
         await self.engine.claim_again()
         await self.watches.renew()
-        await self.watches.catch_up()
 
     async def join(self) -> None:
         """Become one of the fleet. Raises RedisError and JournalFailed."""
@@ -136,17 +135,17 @@ class FleetAssembly(Assembly):
             self._tasks.append(task)
 
     async def leave(self) -> None:
-        """Tell what there is to tell, then be one of the fleet no more."""
-        with contextlib.suppress(TimeoutError, RedisError, JournalFailed):
-            async with asyncio.timeout(FLUSH_S):
-                await self.courier.flush()
+        """Tell what there is to tell, then be one of the fleet no more; no step of it waits for long."""
         self._leaving = True
+        async with within(LEAVE_S):
+            await self.courier.flush()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(RedisError, JournalFailed):
+        await asyncio.wait(self._tasks, timeout=LEAVE_S)
+        async with within(LEAVE_S):
             await self.members.leave()
-        await self.bus.close()
+        async with within(LEAVE_S):
+            await self.bus.close()
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         """Without any of its tasks an engine is of no use to the others, nor they to it."""
@@ -160,6 +159,14 @@ class FleetAssembly(Assembly):
         """The journal cannot write, or the others have given this engine up: it must end."""
         super().close_failed()
         self.doomed = True
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Give up after so long, and where Redis or the journal cannot be used any more: what is left, others see to."""
+    with contextlib.suppress(TimeoutError, RedisError, JournalFailed):
+        async with asyncio.timeout(seconds):
+            yield
 
 
 @asynccontextmanager

@@ -110,7 +110,9 @@ class Members:
         self._others = others - dead
         if dead:
             log.warning("Engines %s are dead; their runs are ended here, or by another one.", ", ".join(sorted(dead)))
-            await self._finish(await self._journal.take_over(dead))
+            orphans = await self._journal.take_over(dead)
+            await self._bus.bury(dead)
+            await self._finish(orphans)
         if gone:
             self._changed.set()
             await self._on_gone(gone)

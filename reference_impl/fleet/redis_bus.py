@@ -1,6 +1,7 @@
 """What a fleet keeps in Redis: an inbox (a stream) for each engine, who watches whom, and whose users are whose.
 
-An engine is alive as long as its inbox is: the inbox expires unless its engine renews it, and nobody else creates it.
+An engine is alive as long as its lease is, which expires unless it is renewed. Its inbox outlives the lease by far, so
+that an engine that only stood still misses nothing; nobody else makes it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,8 +18,9 @@ READ_COUNT = 512
 BLOCK_MS = 1_000
 # What an inbox holds at most of what its engine has not read; who finds a gap reads the journal.
 INBOX_MESSAGES = 100_000
-# For what a crash left behind; far longer than any run.
+# For what a crash left behind: far longer than any run, and than any engine stands still.
 HOME_S = 86_400
+INBOX_S = 600
 
 # KEYS: watchers of the user. ARGV: this engine, how many connections it has, prefix of inboxes.
 WATCH = """
@@ -33,7 +35,7 @@ for _, engine in ipairs(redis.call('HKEYS', KEYS[1])) do
 end
 return total
 """
-# KEYS: home of the user. ARGV: this engine, prefix of inboxes, seconds. Returns whose the user is.
+# KEYS: home of the user. ARGV: this engine, prefix of leases, seconds. Returns whose the user is.
 CLAIM = """
 local home = redis.call('GET', KEYS[1])
 if home and home ~= ARGV[1] and redis.call('EXISTS', ARGV[2] .. home) == 1 then
@@ -63,6 +65,8 @@ class RedisBus:
     def __init__(self, url: str, engine_id: EngineId, *, lease_s: float, prefix: str = "{engine}") -> None:
         self.engine_id = engine_id
         self._lease_ms = max(1, round(lease_s * 1000))
+        self._leases = f"{prefix}:lease:"
+        self._lease = f"{self._leases}{engine_id}"
         self._inboxes = f"{prefix}:inbox:"
         self._inbox = f"{self._inboxes}{engine_id}"
         self._watchers = f"{prefix}:watchers:"
@@ -73,11 +77,11 @@ class RedisBus:
         self._reader: Redis = Redis.from_url(url, retry=retry)
 
     async def open(self) -> None:
-        """Make the inbox, which says that this engine is alive; what it held before, if anything, is gone."""
+        """Take the lease, which says that this engine is alive, and make the inbox where there is none."""
         async with self._redis.pipeline() as pipe:
-            pipe.delete(self._inbox)
             pipe.xadd(self._inbox, {"m": b""})
-            pipe.pexpire(self._inbox, self._lease_ms)
+            pipe.expire(self._inbox, INBOX_S)
+            pipe.set(self._lease, 1, px=self._lease_ms)
             await pipe.execute()
 
     async def ping(self) -> None:
@@ -85,8 +89,13 @@ class RedisBus:
         await self._redis.exists(self._inbox)
 
     async def leave(self) -> None:
-        """Remove the inbox: others see at once that this engine is gone."""
-        await self._redis.delete(self._inbox)
+        """Give the lease back: others see at once that this engine is gone."""
+        await self.bury([self.engine_id])
+
+    async def bury(self, engines: Iterable[EngineId]) -> None:
+        """Remove what is left of these engines; whoever writes to one hears that it is gone."""
+        keys = [prefix + engine for engine in engines for prefix in (self._leases, self._inboxes)]
+        await self._redis.delete(*keys)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -94,25 +103,26 @@ class RedisBus:
         await self._reader.aclose()
 
     async def beat(self) -> bool:
-        """Renew the lease and forget what was read. False if the lease had run out."""
+        """Renew the lease and forget what was read. False if the lease had run out, or the inbox is gone."""
         async with self._redis.pipeline() as pipe:
-            pipe.pexpire(self._inbox, self._lease_ms)
+            pipe.pexpire(self._lease, self._lease_ms)
+            pipe.expire(self._inbox, INBOX_S)
             pipe.xtrim(self._inbox, minid=self._seen)
-            renewed, _ = await pipe.execute()
-        return bool(renewed)
+            renewed, kept, _ = await pipe.execute()
+        return bool(renewed and kept)
 
     async def alive(self, engines: Iterable[EngineId]) -> set[EngineId]:
         """Those of the engines whose lease has not run out."""
         asked = list(engines)
         async with self._redis.pipeline(transaction=False) as pipe:
             for engine in asked:
-                pipe.exists(self._inboxes + engine)
+                pipe.exists(self._leases + engine)
             found = await pipe.execute()
         return {engine for engine, there in zip(asked, found, strict=True) if there}
 
     async def claim(self, user_id: UserId) -> EngineId:
         """Whose runs this user's are: this engine's from now on, unless they are those of another that is alive."""
-        home = await self._redis.eval(CLAIM, 1, self._homes + user_id, self.engine_id, self._inboxes, HOME_S)
+        home = await self._redis.eval(CLAIM, 1, self._homes + user_id, self.engine_id, self._leases, HOME_S)
         return EngineId(home.decode())
 
     async def release(self, user_id: UserId) -> None:

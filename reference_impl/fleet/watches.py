@@ -87,9 +87,16 @@ class Watches:
                 await self._take(event)
 
     async def renew(self) -> None:
-        """Watch all users again, after Redis has forgotten that this engine does. Raises RedisError."""
+        """Watch all users again, after Redis has forgotten that this engine does. Raises RedisError.
+
+        Their readers get all of the runs that have begun meanwhile and are open.
+        """
         for user_id, watch in list(self._watches.items()):
             await self._bus.watch(user_id, connections=watch.connections)
+            for run, _ in await self._journal.open_runs_of(user_id):
+                if not self._registry.own(run.context.run_id):
+                    self._registry.elsewhere.adopt(run.context, seq=0)
+        await self.catch_up()
 
     async def catch_up(self) -> None:
         """Deliver what is in the journal of all runs elsewhere and has not come: their engines may have crashed."""

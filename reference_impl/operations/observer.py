@@ -19,6 +19,13 @@ KEPT_LATENCIES = 2_048
 QUANTILES = (0.5, 0.95, 0.99)
 
 
+class _Stamp(msgspec.Struct):
+    timestamp: str
+
+
+_stamps = msgspec.json.Decoder(_Stamp)
+
+
 class EventObserver:
     """Looks at each group of events that was handed to its readers, at no more than one of them closely.
 
@@ -38,7 +45,7 @@ class EventObserver:
 
     def measure(self, events: Sequence[Event]) -> None:
         """These events have just been handed to their readers."""
-        latency_s = max(0.0, self._clock() - parse_timestamp(decode_event(events[0]).timestamp))
+        latency_s = max(0.0, self._clock() - parse_timestamp(_stamps.decode(events[0].text).timestamp))
         self._latency.observe(latency_s)
         self._recent.append(latency_s)
 

@@ -105,3 +105,10 @@ async def test_wrong_settings_are_one_clear_line(arguments: tuple[str, ...], cod
     assert child.returncode == code
     assert len(errors.splitlines()) == 1
     assert arguments[0].strip("-").replace("-", "_").encode() in errors
+
+
+async def test_numbers_that_make_no_sense_are_wrong_usage() -> None:
+    child = await spawn("--tool-limit-s", "0")
+    _, errors = await child.communicate()
+    assert child.returncode == 64
+    assert errors.decode() == "reference engine: Settings.tool_limit_s must be more than 0, not 0.0.\n"
