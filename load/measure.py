@@ -106,15 +106,16 @@ class Measure(Check):
             op = told.block.ops[place]
             if op.__class__ is Asked:
                 self._second(op.at).asked += 1
-        if told.ats:
-            self._tally(told, told.ats)
+        ats = [op.at for op in told.received]
+        if ats:
+            self._tally(told, ats)
 
     def _tally(self, told: Stretch, ats: list[int]) -> None:
         late = self._late_us(ats, told.stamps)
         if self.world.lagged_at >= min(ats) - max(0, *late):
-            self._some(told, late)
+            self._some(told, ats, late)
         else:
-            self._all(told, late)
+            self._all(told, ats, late)
         for chapter in told.ended:
             self._second(ats[chapter.stop - 1]).ended += 1
             self._from_question(RUN, chapter, ats[chapter.stop - 1])
@@ -130,7 +131,7 @@ class Measure(Check):
             return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
         return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
 
-    def _all(self, told: Stretch, late: list[int]) -> None:
+    def _all(self, told: Stretch, ats: list[int], late: list[int]) -> None:
         """Measure all events: the generator was not late."""
         kinds = told.kinds
         for chapter in told.chapters:
@@ -139,7 +140,7 @@ class Measure(Check):
             for kind in set(kinds[first:stop]):
                 key = (DELIVERY, behaviour, kind.name)
                 self._keep(key, [late[at] for at in range(first, stop) if kinds[at] is kind])
-        self._over_time(told.ats, late)
+        self._over_time(ats, late)
 
     def _over_time(self, ats: Sequence[int], late: list[int]) -> None:
         first, last = min(ats) // _SECOND_US, max(ats) // _SECOND_US
@@ -151,15 +152,15 @@ class Measure(Check):
             second.events += len(mine)
             second.delivery.add_all(mine)
 
-    def _some(self, told: Stretch, late: list[int]) -> None:
+    def _some(self, told: Stretch, ats: list[int], late: list[int]) -> None:
         """Measure the events that the generator's being late did not touch."""
         for chapter in told.chapters:
             behaviour = chapter.asked.behaviour or ""
             for place in range(chapter.first, chapter.stop):
-                second = self._second(told.ats[place])
+                second = self._second(ats[place])
                 second.events += 1
                 key = (DELIVERY, behaviour, told.kinds[place].name)
-                self._sample(key, told.ats[place], late[place], second.delivery)
+                self._sample(key, ats[place], late[place], second.delivery)
 
     def _from_question(self, what: str, chapter: Chapter, at: int) -> None:
         self._sample((what, chapter.asked.behaviour or "", ""), at, at - chapter.asked.at)
@@ -168,7 +169,7 @@ class Measure(Check):
 
     def _was_late(self, since: int, late_us: int) -> bool:
         """Tell whether a good part of what was measured may be the generator's own lateness."""
-        return self.world.lagged_at >= since and self.world.late_us(since) > late_us * _NEGLIGIBLE
+        return self.world.lagged_at >= since and self.world.lags.since(since, self.world.now) > late_us * _NEGLIGIBLE
 
     def _second(self, at: int) -> Second:
         number = at // _SECOND_US
