@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop format bench endurance fleet postgres status-page schema clean
+.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ false-alarms: .venv/.ready ## the same for each of its odd variants, and legal h
 interop: .venv/.ready ## judge the agents of others, each in an environment of its own (ONLY="agno" …)
 	@$(BIN)/python -m tests.interop $(ONLY)
 
+examples: .venv/.ready ## gate the examples by the commands of the guide (needs PyPI for what they need)
+	@$(BIN)/python -m tests.examples
+
+docs: .venv/.ready ## build the documentation, warnings are errors, to build/docs/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
 	@$(BIN)/python -m tests.kill_matrix $(ONLY)
 
@@ -80,6 +86,9 @@ status-page: .venv/.ready ## photograph the status page for reports/samples/
 
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore
+
+samples: .venv/.ready ## make the sample reports in reports/samples/ anew (minutes; pictures need Chromium)
+	@$(BIN)/python -m tests.reports.samples
 
 schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json

@@ -261,6 +261,7 @@ class Judge:
             harness_errors=tuple(self.crashes.values()),
             repeat=header.repeat,
             profile=header.profile,
+            distributions=tuple(distribution for check in self.checks for distribution in check.distributions),
         )
 
     def _measurements(self) -> tuple[Measurement, ...]:

@@ -10,6 +10,7 @@ from conformance.errors import TargetUnreachable, UsageError
 from conformance.events import Event, Flaw, Ready, Unknown
 from conformance.history.operations import ClosedBy
 from conformance.launch import accepts_connections
+from conformance.probe_around import Around, look_around
 from conformance.probe_http import RECOGNISED, Found, probe_http
 from conformance.transports.websocket import UpgradeRefused, WebSocket, open_websocket
 
@@ -53,16 +54,32 @@ async def probe(url: str, auth: Auth) -> Found:
         )
     if not await accepts_connections(url):
         raise TargetUnreachable(f"nothing listens at {url}: is the target running, and is the URL right?")
+    around = await look_around(f"{'https' if parts.scheme in ('https', 'wss') else 'http'}://{parts.netloc}")
     found = [await _websocket(place, auth) for place in _places(parts, _WEBSOCKET[parts.scheme], "/ws")]
     if parts.scheme in _HTTP and not any(each.likely == RECOGNISED for each in found):
-        found += [await probe_http(place, auth) for place in _places(parts, parts.scheme, "/agui")]
-    return max(found, key=lambda each: each.likely)
+        for place in _places(parts, parts.scheme, "/agui", *around.talking):
+            found.append(await probe_http(place, auth))
+            if found[-1].likely == RECOGNISED:
+                break
+    best = max(found, key=lambda each: each.likely)
+    best.health = around.health
+    best.notes += _told(around)
+    return best
 
 
-def _places(parts: SplitResult, scheme: str, usual: str) -> list[str]:
-    """Return where to look: the path of the URL; where it has none, also the `usual` one."""
-    paths = [parts.path or "/", *([usual] if parts.path in ("", "/") else [])]
-    return [urlunsplit((scheme, parts.netloc, path, parts.query, "")) for path in paths]
+def _places(parts: SplitResult, scheme: str, *usual: str) -> list[str]:
+    """Return where to look: the path of the URL; where it has none, also the `usual` ones."""
+    paths = [parts.path or "/", *(usual if parts.path in ("", "/") else [])]
+    return [urlunsplit((scheme, parts.netloc, path, parts.query, "")) for path in dict.fromkeys(paths)]
+
+
+def _told(around: Around) -> list[str]:
+    """Say what was found beside the endpoint."""
+    notes = [f"{around.health} answers: good for `health`"] if around.health else []
+    if around.described:
+        named = ", ".join(around.talking) or "none that talks with an agent"
+        notes.append(f"openapi.json names these that take a POST: {named}")
+    return [*notes, *(["openapi.json declares bearer tokens"] if around.bearer else [])]
 
 
 async def _websocket(url: str, auth: Auth) -> Found:

@@ -22,7 +22,7 @@ class Found:
     """What a probe found. `needs_credentials` is None where that could not be told.
 
     `likely` ranks several places: 3 a dialect was recognised, 2 somebody asks who is there, 1 a WebSocket of some kind
-    (a server answers 403 also where it has none), 0 nothing.
+    (a server answers 403 also where it has none), 0 nothing. `health` is a path that answers beside it.
     """
 
     url: str
@@ -30,6 +30,7 @@ class Found:
     needs_credentials: bool | None = None
     likely: int = 0
     greeting: Ready | None = None
+    health: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -54,6 +55,8 @@ class _Ear:
         self.refused = (status, reason)
 
     def on_frame(self, data: str | bytes) -> None:
+        if self.enough.is_set():
+            return  # what ends an answer, such as [DONE], is not to be judged
         self.events += self._decoder.decode(data.encode() if isinstance(data, str) else data)
         if len(self.events) >= _ENOUGH:
             self.enough.set()

@@ -134,6 +134,24 @@ class Spectrum(msgspec.Struct, frozen=True):
     percentiles: tuple[tuple[float, float], ...]
 
 
+class Block(msgspec.Struct, frozen=True):
+    """The samples of some seconds of a run, from `at_s` on: how many waits were at most so many µs (the keys)."""
+
+    at_s: int
+    counts: dict[int, int]
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """The samples behind measurements of a name ("delivery latency p95" …), by time: a block holds `block_s` seconds.
+
+    The upper ends of the bins are 0.1 ms apart up to 100 ms, above that by at most 1 %.
+    """
+
+    name: str
+    block_s: int
+    blocks: tuple[Block, ...]
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """The whole verdict, as written to `verdict.json`.
 
@@ -164,6 +182,7 @@ class Verdict(msgspec.Struct, frozen=True):
     objectives: tuple[ObjectiveVerdict, ...] = ()
     series: tuple[Series, ...] = ()
     spectra: tuple[Spectrum, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -72,7 +72,7 @@ def _case(suite: Element, family: FamilyVerdict, requirement: RequirementVerdict
             first = requirement.findings[0].message if requirement.findings else requirement.statement
             message = f"{requirement.level} violated: {one_line(first, limit=_SENTENCE)}"
             failure = SubElement(case, "failure", message=message, type=requirement.level.value)
-            failure.text = _details(requirement, repeat)
+            failure.text = details(requirement, repeat)
         case Outcome.UNKNOWN:
             SubElement(case, "skipped", message=f"unknown: {one_line(requirement.reason, limit=_SENTENCE)}")
         case Outcome.NOT_APPLICABLE:
@@ -81,7 +81,8 @@ def _case(suite: Element, family: FamilyVerdict, requirement: RequirementVerdict
             pass
 
 
-def _details(requirement: RequirementVerdict, repeat: str | None) -> str:
+def details(requirement: RequirementVerdict, repeat: str | None) -> str:
+    """Write out a violation: its findings with their frames, and how to repeat it."""
     parts = [f"{requirement.level}: {one_line(requirement.statement, limit=_SENTENCE)}", occurrences(requirement)]
     parts += [_finding(finding) for finding in requirement.findings]
     if repeat:

@@ -30,12 +30,12 @@ _NUMBERED = re.compile(r"^([0-9]+)([.)])(?=\s|$)")
 def render(verdict: Verdict) -> str:
     """Render a verdict as a Markdown document."""
     parts = [
-        f"# {WORDS[verdict.verdict]}: {_prose(verdict.target, limit=_CELL)}",
-        "\n".join(f"- {_prose(sentence)}" for sentence in why(verdict)),
+        f"# {WORDS[verdict.verdict]}: {prose(verdict.target, limit=_CELL)}",
+        "\n".join(f"- {prose(sentence)}" for sentence in why(verdict)),
         *_notes("Warnings", verdict.warnings),
         *_notes("Errors in the kit itself", verdict.harness_errors),
         "## Families",
-        _families(verdict),
+        families_table(verdict),
     ]
     broken = violated(verdict)
     if broken:
@@ -49,16 +49,17 @@ def render(verdict: Verdict) -> str:
         parts += ["## Measurements", _measurements(verdict)]
     parts += ["## Environment", _environment(verdict)]
     if verdict.repeat:
-        parts += ["## Repeat", _fence(one_line(verdict.repeat, limit=_TRACE), "sh")]
+        parts += ["## Repeat", fence(one_line(verdict.repeat, limit=_TRACE), "sh")]
     return "\n\n".join(parts) + "\n"
 
 
-def _families(verdict: Verdict) -> str:
+def families_table(verdict: Verdict) -> str:
+    """Lay out what each family has come to."""
     headings = ("Family", "Title", "Pass", "Fail", "Unknown", "N/A", "Exercised")
     rows = [
         (
-            _prose(family.id),
-            _prose(family.title),
+            prose(family.id),
+            prose(family.title),
             *(
                 f"{count:,}"
                 for count in (family.passed, family.failed, family.unknown, family.not_applicable, family.exercised)
@@ -66,94 +67,95 @@ def _families(verdict: Verdict) -> str:
         )
         for family in families(verdict)
     ]
-    return _table(headings, "llrrrrr", rows)
+    return table(headings, "llrrrrr", rows)
 
 
 def _requirements(verdict: Verdict) -> str:
     broken = {requirement.id for requirement in violated(verdict)}
     rows = [
         (
-            f"[{_prose(r.id)}](#{r.id.lower()})" if r.id in broken and r.id.isascii() else _prose(r.id),
+            f"[{prose(r.id)}](#{r.id.lower()})" if r.id in broken and r.id.isascii() else prose(r.id),
             r.level.value,
             f"**{WORDS[r.verdict]}**" if r.id in broken else WORDS[r.verdict],
             f"{r.exercised:,}",
-            _prose(r.reason, limit=_CELL),
+            prose(r.reason, limit=_CELL),
         )
         for family in families(verdict)
         for r in family.requirements
     ]
-    return _table(("Requirement", "Level", "Verdict", "Exercised", "Reason"), "lllrl", rows)
+    return table(("Requirement", "Level", "Verdict", "Exercised", "Reason"), "lllrl", rows)
 
 
 def _objectives(verdict: Verdict) -> str:
     rows = [
-        (each.verdict.value, *(_prose(text, limit=_CELL) for text in objective(each))) for each in verdict.objectives
+        (each.verdict.value, *(prose(text, limit=_CELL) for text in objective(each))) for each in verdict.objectives
     ]
-    return _table(("Verdict", "Objective", "Wanted", "Measured (95 % bounds)", "Reason"), "lllrl", rows)
+    return table(("Verdict", "Objective", "Wanted", "Measured (95 % bounds)", "Reason"), "lllrl", rows)
 
 
 def _measurements(verdict: Verdict) -> str:
-    rows = [(_prose(m.name, limit=_CELL), _prose(measured(m)), f"{m.samples:,}") for m in verdict.measurements]
-    return _table(("Measurement", "Value", "Samples"), "lrr", rows)
+    rows = [(prose(m.name, limit=_CELL), prose(measured(m)), f"{m.samples:,}") for m in verdict.measurements]
+    return table(("Measurement", "Value", "Samples"), "lrr", rows)
 
 
 def _environment(verdict: Verdict) -> str:
-    return _table(("", "Value"), "ll", [(name, _prose(value)) for name, value in environment(verdict)])
+    return table(("", "Value"), "ll", [(name, prose(value)) for name, value in environment(verdict)])
 
 
 def _violation(requirement: RequirementVerdict, repeat: str | None) -> Iterable[str]:
-    yield f"### {_prose(requirement.id)}"
-    yield f"**{requirement.level}:** {_prose(requirement.statement)}"
+    yield f"### {prose(requirement.id)}"
+    yield f"**{requirement.level}:** {prose(requirement.statement)}"
     reason = rationale(requirement.id)
     if reason:
-        yield f"Why it matters: {_prose(reason)}"
+        yield f"Why it matters: {prose(reason)}"
     yield f"{occurrences(requirement).capitalize()}."
     for number, finding in enumerate(requirement.findings, 1):
         yield from _finding(number, finding)
     if repeat:
         yield "Repeat this:"
-        yield _fence(one_line(narrowed(repeat, requirement.id), limit=_TRACE), "sh")
+        yield fence(one_line(narrowed(repeat, requirement.id), limit=_TRACE), "sh")
 
 
 def _finding(number: int, finding: Finding) -> Iterable[str]:
-    yield f"#### {number}. {_prose(finding.message, limit=_CELL)}"
-    lines = [f"- expected: {_prose(finding.expected)}", f"- actual: {_prose(finding.actual)}"]
-    lines += [f"- {name}: {_code(value)}" for name, value in setting(finding)]
+    yield f"#### {number}. {prose(finding.message, limit=_CELL)}"
+    lines = [f"- expected: {prose(finding.expected)}", f"- actual: {prose(finding.actual)}"]
+    lines += [f"- {name}: {code(value)}" for name, value in setting(finding)]
     yield "\n".join(lines)
     if finding.witnesses:
         frames = [
             f"{one_line(caption(witness), limit=_CELL)}  {one_line(witness.text, limit=_FRAME)}"
             for witness in finding.witnesses
         ]
-        yield _fence("\n".join(frames), "text")
+        yield fence("\n".join(frames), "text")
 
 
 def _notes(title: str, notes: tuple[str, ...]) -> Iterable[str]:
     if notes:
         yield f"## {title}"
         for note in notes:
-            yield _fence(block(note.strip(), limit=_TRACE), "text") if "\n" in note.strip() else f"- {_prose(note)}"
+            yield fence(block(note.strip(), limit=_TRACE), "text") if "\n" in note.strip() else f"- {prose(note)}"
 
 
-def _table(headings: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table whose cells are Markdown already; `alignment` has an l or r for each column."""
     rules = ["---:" if side == "r" else "---" for side in alignment]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headings, rules, *rows))
 
 
-def _prose(text: str, *, limit: int = _SENTENCE) -> str:
+def prose(text: str, *, limit: int = _SENTENCE) -> str:
     """Write a text of one line as running text, where nothing in it is markup."""
     escaped = _NUMBERED.sub(r"\1\\\2", _MEANINGFUL.sub(r"\\\g<0>", one_line(text, limit=limit)))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Write a text of one line as a code span. Not for tables: there is no way to escape a pipe after a backslash."""
     text = one_line(text, limit=_SENTENCE)
     ticks = "`" * (longest_run(text, "`") + 1)
     return f"{ticks} {text} {ticks}" if text.startswith("`") or text.endswith("`") else f"{ticks}{text}{ticks}"
 
 
-def _fence(text: str, language: str) -> str:
+def fence(text: str, language: str) -> str:
+    """Write a text as a code block."""
     ticks = "`" * max(3, longest_run(text, "`") + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"

@@ -18,7 +18,7 @@ from conformance.events import Kind
 from conformance.express.stretch import Stretch
 from conformance.history.operations import Frame, Operation
 from conformance.story import Sighting, Story
-from conformance.verdict import Finding, Measurement, Witness
+from conformance.verdict import Distribution, Finding, Measurement, Witness
 from conformance.world import World
 
 EVERY_EVENT = tuple(Kind)
@@ -102,8 +102,9 @@ class Check:
     """Decides some requirements. `exercised` counts the situations that could have shown a violation of each.
 
     `dialect` names the only one whose histories it looks at, if so.
-    `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures.
-    `shares` gives the counts behind what is decided by a share: hits, samples, and the largest share that is allowed.
+    `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures,
+    `distributions` the samples behind them. `shares` gives the counts behind what is decided by a share: hits, samples,
+    and the largest share that is allowed.
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
@@ -115,6 +116,7 @@ class Check:
         self.undecided: dict[str, str] = {}
         self.measured: list[Measurement] = []
         self.shares: dict[str, tuple[int, int, float]] = {}
+        self.distributions: list[Distribution] = []
         self._report = report
 
     def finish(self) -> None:

@@ -1,11 +1,10 @@
 """DLV: in time, whatever happens. And what timestamps must be (SCH-03, ORD-03): each is read once, here."""
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conformance.checks.check import EVERY_EVENT, Check, ms, on, on_odd
+from conformance.checks.histogram import Histogram
 from conformance.events import Flaw, Kind
 from conformance.express.stretch import Stretch
 from conformance.statistics import Decision, needed, share
@@ -19,50 +18,6 @@ _GAP = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-
-
-class Histogram:
-    """Counts of whole milliseconds, rounded up; what is longer than a minute counts as a minute."""
-
-    def __init__(self) -> None:
-        self.counts: dict[int, int] = {}
-        self.samples = 0
-
-    def add(self, us: int) -> None:
-        """Count one sample, given in microseconds."""
-        key = min(60_000, max(0, us // 1000 + 1))
-        self.counts[key] = self.counts.get(key, 0) + 1
-        self.samples += 1
-
-    def add_all(self, us: Sequence[int]) -> None:
-        """Count many samples, given in microseconds."""
-        if not us:
-            return
-        low, high = min(us) // 1000, max(us) // 1000
-        whole = {low: len(us)} if low == high else Counter([sample // 1000 for sample in us])
-        for milliseconds, count in whole.items():
-            key = min(60_000, max(0, milliseconds + 1))
-            self.counts[key] = self.counts.get(key, 0) + count
-        self.samples += len(us)
-
-    def over(self, bound_ms: float) -> int:
-        """Return how many samples lie above a bound."""
-        return sum(count for value, count in self.counts.items() if value > bound_ms)
-
-    def percentile(self, percent: float) -> float:
-        """Return the value in ms that this share of the samples does not exceed."""
-        rest = self.samples * percent / 100
-        for value in sorted(self.counts):
-            rest -= self.counts[value]
-            if rest <= 0:
-                return value
-        return 0.0
-
-    def measurements(self, name: str) -> list[Measurement]:
-        """Return the figures that a report shows."""
-        if not self.samples:
-            return []
-        return [Measurement(f"{name} p{p}", self.percentile(p), "ms", self.samples) for p in (50, 95, 99)]
 
 
 class Latency(Check):
@@ -126,7 +81,7 @@ class Latency(Check):
             elif late_us > self._slow_us:
                 self._slow(seen, late_us, replayed=replayed)
             elif not replayed:
-                add(late_us)
+                add(seen.op.at, late_us)
 
     def _slow(self, seen: Sighting, late_us: int, *, replayed: bool) -> None:
         stamped_at, connection = seen.op.at - late_us, seen.connection
@@ -137,7 +92,7 @@ class Latency(Check):
             return  # nothing can arrive on a connection before it is open, nor in answer to what was not asked
         if self._slowest is None or late_us > self._slowest[0]:
             self._slowest = (late_us, seen)
-        self._latency.add(late_us)
+        self._latency.add(seen.op.at, late_us)
 
     def _backwards(self, seen: Sighting, last: Sighting) -> None:
         self.fail(
@@ -181,7 +136,14 @@ class Latency(Check):
     def tally(self, told: Stretch) -> None:
         """Count the latencies."""
         self._stamped += len(self._told)
-        self._latency.add_all(self._told)
+        self._latency.add_all(self._arrivals(told), self._told)
+
+    def _arrivals(self, told: Stretch) -> list[int]:
+        """Return when each event that is due arrived."""
+        ats = [op.at for op in told.received]
+        if len(told.passed) < len(ats):
+            ats = [ats[at] for at in told.passed]
+        return ats + [seen.op.at for seen in told.before]
 
     def finish(self) -> None:
         """Judge the latencies together."""
@@ -193,6 +155,7 @@ class Latency(Check):
             self.undecided["DLV-02"] = "the target's clock may differ from the kit's: set [bounds] same_clock if not"
             return
         self.measured += latency.measurements("delivery latency")
+        self.distributions += latency.distributions("delivery latency")
         over = latency.over(bound)
         self.shares["DLV-02"] = (over, latency.samples, _ALLOWED_LATE)
         decision = share(over, latency.samples, 0.05)
@@ -290,6 +253,7 @@ class FirstEvent(Check):
         super().__init__(*args)
         self._waits = Histogram()
         self._told: list[int] = []
+        self._told_at: list[int] = []
         self._bound = self.world.bounds.scaled_ms(self.world.bounds.first_event_p95_ms)
         self._slowest: tuple[int, Sighting] | None = None
 
@@ -307,24 +271,26 @@ class FirstEvent(Check):
                 return
             if self._slowest is None or waited > self._slowest[0]:
                 self._slowest = (waited, seen)
-        self._waits.add(waited)
+        self._waits.add(seen.op.at, waited)
 
     def screen(self, told: Stretch) -> bool:
         """No run's first event is slow, or may be."""
-        self._told = [told.received[run.first].at - run.asked.at for run in told.begun]
+        self._told_at = [told.received[run.first].at for run in told.begun]
+        self._told = [at - run.asked.at for at, run in zip(self._told_at, told.begun, strict=True)]
         if any(run.asked.behaviour in ("queued", "greedy") for run in told.begun):
             return False
         return not self._told or max(self._told) <= self._bound * 1000
 
     def tally(self, told: Stretch) -> None:
         """Count the waits."""
-        self._waits.add_all(self._told)
+        self._waits.add_all(self._told_at, self._told)
 
     def finish(self) -> None:
         """Judge the waits together."""
         waits = self._waits
         self.exercised["DLV-09"] = waits.samples
         self.measured += waits.measurements("first event")
+        self.distributions += waits.distributions("first event")
         over = waits.over(self._bound)
         self.shares["DLV-09"] = (over, waits.samples, _ALLOWED_LATE)
         decision = share(over, waits.samples, 0.05)

@@ -35,14 +35,15 @@ def command(
     directory = folder(out, "check")
     codes = []
     for number, file in enumerate(files, start=1):
-        verdict = _judge(file, dialect, names)
+        verdict, history = _judge(file, dialect, names)
         place = directory if len(files) == 1 else directory / f"{number}-{Path(file).stem}"
         place.mkdir(parents=True, exist_ok=True)
-        codes.append(conclude(verdict, out=place, as_json=as_json, strict=strict))
+        codes.append(conclude(verdict, out=place, as_json=as_json, strict=strict, history=history))
     return max(codes)
 
 
-def _judge(file: str, dialect: str | None, only: tuple[str, ...]) -> Verdict:
+def _judge(file: str, dialect: str | None, only: tuple[str, ...]) -> tuple[Verdict, Path | None]:
+    """Return the verdict on a recording, and the file, where it is a history that can be read again."""
     from conformance.catalogue import load
     from conformance.recording import judge_frames
     from conformance.rejudge import judge_recording
@@ -52,11 +53,11 @@ def _judge(file: str, dialect: str | None, only: tuple[str, ...]) -> Verdict:
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
             if dialect is not None and not _is_history(lines, file):
-                return judge_frames(lines, name=name, dialect=dialect, catalogue=catalogue, only=only)
+                return judge_frames(lines, name=name, dialect=dialect, catalogue=catalogue, only=only), None
             verdict = judge_recording(lines, name=name, catalogue=catalogue, only=only)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    return msgspec.structs.replace(verdict, command="check")
+    return msgspec.structs.replace(verdict, command="check"), None if file == "-" else Path(file)
 
 
 def _is_history(lines: IO[bytes], file: str) -> bool:

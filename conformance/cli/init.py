@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from conformance.dialects import names
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
 @click.command("init")
 @click.argument("url")
-@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), default=Path("target.toml"), show_default=True)
+@click.option(
+    "--out",
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("target.toml"),
+    show_default=True,
+    help="Where to write.",
+)
 @click.option("--force", is_flag=True, help="Replace the file if there is one.")
 @click.option("--secret-env", metavar="NAME", help="The variable that holds the target's HS256 secret.")
 @click.option("--token-command", metavar="COMMAND", help="A command that prints a token for {user}.")
@@ -26,13 +35,16 @@ def command(url: str, file: Path, force: bool, secret_env: str | None, token_com
     \b
       agent-conformance init ws://127.0.0.1:8000/ws
       agent-conformance init http://127.0.0.1:8000 --secret-env JWT_SECRET
-      agent-conformance init http://127.0.0.1:8000/agui
+      agent-conformance init http://127.0.0.1:8000/agui --out staging.toml
+
+    Without a path it also looks where such endpoints usually are, and at those that openapi.json names: it asks each
+    for a run ("Say hello.").
     """
     from conformance.auth import Command, Jwt, NoAuth, secret_from
     from conformance.probe import probe
 
     if file.exists() and not force:
-        raise UsageError(f"{file} exists; say --force to replace it, or --file for another name")
+        raise UsageError(f"{file} exists; say --force to replace it, or --out FILE for another name")
     auth = (
         Jwt(secret_from(secret_env))
         if secret_env
@@ -46,21 +58,34 @@ def command(url: str, file: Path, force: bool, secret_env: str | None, token_com
         file.write_text(text)
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
+    click.echo(f"{found.url}:")
     for note in found.notes:
         click.echo(f"  {note}")
     click.echo(f"written: {file}")
-    if found.needs_credentials and not secret_env and not token_command:
-        click.echo("it needs credentials: fill in [auth], then: agent-conformance verify --target " + str(file))
-    elif found.dialect is None:
-        click.echo("no dialect was recognised: set `dialect` in the file")
-    else:
-        click.echo(f"next: agent-conformance verify --target {file}")
+    click.echo(_next(found, file, credentials=bool(secret_env or token_command)))
+
+
+def _next(found: "Found", file: Path, *, credentials: bool) -> str:
+    """Say what to do next."""
+    verify = f"agent-conformance verify --target {file}"
+    if found.needs_credentials and not credentials:
+        return (
+            f"it needs credentials: fill in [auth], then: {verify}\n"
+            "or let init try them: --secret-env NAME (the target's HS256 secret), --token-command COMMAND"
+        )
+    if found.dialect is None:
+        return (
+            "no dialect was recognised: set `dialect` in the file to one of "
+            f'{", ".join(names())},\nor describe your own protocol in a mapping: dialect = "mine.toml"'
+        )
+    return f"next: {verify}"
 
 
 def render(found: "Found", *, secret_env: str | None, token_command: str | None) -> str:
     """Return the text of a target file for what a probe found."""
     parts = urlsplit(found.url)
     name, with_port = parts.netloc, f"{parts.scheme}://127.0.0.1:{{port}}{parts.path}"
+    web = "https" if parts.scheme in ("wss", "https") else "http"
     likely = "ag-ui" if parts.scheme.startswith("http") else "five-events"
     greeting = found.greeting
     lines = [
@@ -72,7 +97,7 @@ def render(found: "Found", *, secret_env: str | None, token_command: str | None)
         "# Let the kit start and stop it; {port} is a free port:",
         f'# command = "python server.py --port {{port}}"      # with url = "{with_port}"',
         '# app = "mypkg.main:app"                           # or an ASGI app',
-        '# health = "http://127.0.0.1:{port}/health"',
+        f'# health = "{web}://127.0.0.1:{{port}}{found.health or "/health"}"',
     ]
     if greeting is not None and greeting.capabilities is not None:
         lines.append(f"# it announces: {', '.join(greeting.capabilities) or 'nothing'}; to say otherwise:")

@@ -37,11 +37,11 @@ def selected(only: str | None) -> tuple[str, ...]:
     return names
 
 
-def conclude(verdict: Verdict, *, out: Path, as_json: bool, strict: bool) -> int:
-    """Write the reports, print the verdict, and return the exit code."""
+def conclude(verdict: Verdict, *, out: Path, as_json: bool, strict: bool, history: Path | None = None) -> int:
+    """Write the reports, print the verdict, and return the exit code; `history` is what was judged."""
     from reports import console, writer
 
-    written = writer.write_all(verdict, out)
+    written = writer.write_all(verdict, out, history=history)
     if as_json:
         click.echo(verdict.to_json(), nl=False)
     else:

@@ -10,7 +10,13 @@ import click
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> int:
-    """Run the reference engine, or one of its faulty variants."""
+    """Run the reference engine, or one of its faulty variants. `serve --help` tells the engine's own options.
+
+    \b
+      agent-conformance serve --port 8000
+      agent-conformance serve --list-faults
+      agent-conformance serve --fault broadcast
+    """
     from reference_impl import server
 
     try:

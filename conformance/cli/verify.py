@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from conformance.cli import known
+from conformance.cli.advice import advice
 from conformance.cli.choose import chosen_target, target_options
 from conformance.cli.outcome import conclude, folder, selected
 
@@ -54,6 +56,12 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 @click.option("--users", type=click.IntRange(2, 10_000), help="How many users make a crowd.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the random choices of a run (default: a new one).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
+@click.option(
+    "--baseline",
+    "known_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Known violations, each with its reason: only what is new fails, and what is stale or expired.",
+)
 @click.option("--strict", is_flag=True, help="A violated SHOULD and an undecided MUST fail, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -65,6 +73,7 @@ def command(
     users: int | None,
     seed: int | None,
     out: Path | None,
+    known_file: Path | None,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -72,11 +81,15 @@ def command(
 ) -> int:
     """Drive a target as many users at once, judge what it does, and prove each violation.
 
+    A URL alone is enough to begin with: at the end it says what could not be judged, and what to put into a target file
+    so that it can be.
+
     \b
       agent-conformance verify --reference
       agent-conformance verify --target target.toml --profile full --strict
       agent-conformance verify --url ws://127.0.0.1:8000/ws --secret-env JWT_SECRET
       agent-conformance verify --app mypkg.main:app --only ISO,EVT-05
+      agent-conformance verify --target target.toml --baseline baseline.toml
       agent-conformance verify --target target.toml --explore 5m
       agent-conformance verify --target target.toml --scenario reports/out/verify-…/ISO-01.toml
     """
@@ -84,8 +97,10 @@ def command(
     from conformance.runner import Options, verify
     from conformance.scenarios.scenario import Profile
 
+    file, own = options["file"], not options["reference"]
     target = chosen_target(options)
     names = selected(only)
+    baseline = known.read(known_file) if known_file else None
     chosen_seed = secrets.randbelow(2**32) if seed is None else seed
     directory = folder(out, "verify")
     with LiveProgress(quiet=quiet) as progress:
@@ -106,7 +121,15 @@ def command(
             ),
             hint=f"interrupted; what was recorded so far: agent-conformance check {directory / 'history.jsonl'}",
         )
-    code = conclude(verdict, out=directory, as_json=as_json, strict=strict)
+    history = directory / "history.jsonl"
+    code = conclude(verdict, out=directory, as_json=as_json, strict=strict, history=history)
+    if baseline is not None:
+        comparison = known.compared(verdict, baseline)
+        click.echo(f"\n{known.told(comparison, baseline.path)}", err=as_json)
+        code = known.gated(verdict, comparison, strict=strict)
+    if own and (missing := advice(target, verdict)):
+        place = f"add to {file}" if file else "write target.toml (`agent-conformance init URL` does), with"
+        click.echo(f"\nTo have more decided, {place}:\n\n{missing}", err=as_json)
     if progress.exploration is not None:
         _tell(progress.exploration, err=as_json)
     return code

@@ -32,7 +32,8 @@ async def busy_talk(stage: Stage) -> None:
                 return
             await stage.chat(client, words=30)
 
-    await asyncio.gather(busy(await stage.connect()), busy(await stage.connect()))
+    first, second = await stage.connect(), await stage.connect()
+    await asyncio.gather(busy(first), busy(second))
 
 
 @scenario("tools that take long beside quick ones", exercises=("DLV-03", "EVT-12"), needs=("witness",))

@@ -139,9 +139,12 @@ class FleetAssembly(Assembly):
         self._leaving = True
         async with within(LEAVE_S):
             await self.courier.flush()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks, timeout=LEAVE_S)
+        async with within(LEAVE_S):
+            while pending := [task for task in self._tasks if not task.done()]:
+                for task in pending:
+                    task.cancel()
+                # Again, if need be: redis-py 8.1 was seen to swallow a cancellation.
+                await asyncio.wait(pending, timeout=0.2)
         async with within(LEAVE_S):
             await self.members.leave()
         async with within(LEAVE_S):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from tests.fleet.services import RoundRobin
 from tests.reference_impl.engine_harness import Address, Process, check_story, process, say, script, tool
 
-LEASE = ("--lease-s", "1")
+LEASE = ("--lease-s", "2")
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,287 @@
+"""The stability report: may the candidate be released? Every claim rests on a figure or a witness of a run."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from conformance.catalogue import Level
+from conformance.verdict import Outcome, Verdict
+from reports.compare import Change, Comparison, Judged, Row
+from reports.document import Claim, Document, Link, Section, Table, address
+from reports.outline import ORDER
+from reports.performance import ALPHA, BY, CONFIDENCE, FEWEST, Quantile, Waits
+from reports.phrases import WORDS, measured, plural
+
+_COMPLETENESS = frozenset(("EVT", "SCH", "ORD", "DLV"))
+_ISOLATION = frozenset(("ISO", "ACC", "IDN"))
+_SOURCE = frozenset(("SRC", "TST"))
+
+
+class Advice(StrEnum):
+    """What the evidence recommends."""
+
+    APPROVE = "approve"
+    WAIVERS = "approve with waivers"
+    BLOCK = "block"
+
+
+def advice(comparison: Comparison) -> tuple[Advice, list[str]]:
+    """Return the recommendation, and the rules of it that applied."""
+    failed = _with(comparison.rows, Level.MUST, Outcome.FAIL)
+    against = [f"A MUST is violated: {', '.join(row.id for row in failed)}."] if failed else []
+    against += [sentence for sentence in comparison.regressions if "p95" in sentence]
+    if not _with(comparison.rows, Level.MUST, Outcome.PASS):
+        against.append("Not one MUST was decided.")
+    if any(run.verdict.harness_errors for run in comparison.candidate):
+        against.append("The kit itself failed in a run of the candidate.")
+    if against:
+        return Advice.BLOCK, against
+    unknown = _with(comparison.rows, Level.MUST, Outcome.UNKNOWN)
+    should = _with(comparison.rows, Level.SHOULD, Outcome.FAIL)
+    waived = [f"{plural(len(unknown), 'MUST')} could not be decided."] if unknown else []
+    waived += [f"A SHOULD is violated: {', '.join(row.id for row in should)}."] if should else []
+    if waived:
+        return Advice.WAIVERS, waived
+    return Advice.APPROVE, ["Every MUST that applies was decided and holds, no SHOULD is violated."]
+
+
+def document(comparison: Comparison) -> Document:
+    """Write the report."""
+    recommended, reasons = advice(comparison)
+    candidate = comparison.candidate[0].verdict
+    outcomes = {Advice.APPROVE: "pass", Advice.WAIVERS: "unknown", Advice.BLOCK: "fail"}
+    sections = (
+        _summary(comparison, recommended, reasons),
+        _scope(comparison),
+        _changes(comparison),
+        _family("completeness", "Event completeness", comparison, _COMPLETENESS),
+        _family("isolation", "Isolation and security", comparison, _ISOLATION),
+        _integration(comparison),
+        _performance(comparison),
+        _family("source", "Source contracts", comparison, _SOURCE),
+        _critical(comparison),
+        _risks(comparison),
+        _rules(recommended, reasons),
+    )
+    return Document(f"{recommended.capitalize()}: {candidate.target}", outcomes[recommended], sections)
+
+
+# -- sections ---------------------------------------------------------------------------------------------------------
+
+
+def _summary(comparison: Comparison, recommended: Advice, reasons: list[str]) -> Section:
+    counts = [f"{plural(len(comparison.changed(change)), 'requirement')} {change}" for change in Change]
+    claims = [Claim(f"Recommendation: {recommended}.", (Link("rules", "#recommendation"),))]
+    claims += [Claim(reason, (Link("risks", "#risks"),)) for reason in reasons]
+    claims += [Claim(f"{', '.join(counts)}.", (Link("what changed", "#changes"),))]
+    claims += [Claim(_speed(waits), (Link("performance", "#performance"),)) for waits in comparison.waits]
+    return Section("summary", "Executive summary", tuple(claims))
+
+
+def _scope(comparison: Comparison) -> Section:
+    rows = []
+    for name, runs in (("baseline", comparison.baseline), ("candidate", comparison.candidate)):
+        for run in runs:
+            v = run.verdict
+            facts = (v.dialect or "", v.profile or "", str(v.seed), v.began or "", f"{v.events:,}", v.kit)
+            rows.append((name, Link(v.target, address(run.report)), WORDS[v.verdict], *facts, str(v.catalogue)))
+    headings = ("Side", "Target", "Verdict", "Dialect", "Profile", "Seed", "Began", "Events", "Kit", "Catalogue")
+    method = Claim(
+        "Each run was driven and judged by the kit; a requirement fails on a side where it failed in any of its runs, "
+        "and holds where it held in one and failed in none. What no run exercised is unknown, never held."
+    )
+    return Section(
+        "scope", "Scope and method", (method, *_differences(comparison)), (_table(headings, "lllllllrll", rows),)
+    )
+
+
+def _changes(comparison: Comparison) -> Section:
+    rows = [row for change in Change if change is not Change.SAME for row in comparison.changed(change)]
+    claims = () if rows else (Claim("No requirement changed its outcome.", (Link("all", "#critical"),)),)
+    table = _table(
+        ("Requirement", "Level", "Change", "Baseline", "Candidate", "Evidence"),
+        "llllll",
+        [
+            (row.id, row.level.value, row.change.value, _outcome(row.before), _outcome(row.after), _evidence(row))
+            for row in rows
+        ],
+    )
+    return Section("changes", "What changed", claims, (table,) if rows else ())
+
+
+def _family(id: str, title: str, comparison: Comparison, families: frozenset[str]) -> Section:
+    rows = [row for row in comparison.rows if row.id.partition("-")[0] in families]
+    judged = [row.after.outcome for row in rows if row.after]
+    if not judged or all(outcome is Outcome.NOT_APPLICABLE for outcome in judged):
+        return Section(id, title, (Claim("Not judged in these runs.", (Link("scope", "#scope"),)),))
+    counts = ", ".join(f"{judged.count(outcome)} {WORDS[outcome].lower()}" for outcome in Outcome if outcome in judged)
+    exercised = sum(row.after.exercised for row in rows if row.after)
+    overall = Claim(f"{counts}; {exercised:,} situations could have shown a violation.", (Link("counts", "#critical"),))
+    failed = [row for row in rows if row.after and row.after.outcome is Outcome.FAIL]
+    claims = [Claim(f"{row.id}: {_seen(row)}", (_evidence(row),)) for row in failed]
+    return Section(id, title, (overall, *claims))
+
+
+def _integration(comparison: Comparison) -> Section:
+    before, after = comparison.baseline[0].verdict, comparison.candidate[0].verdict
+    lost, new = set(before.capabilities) - set(after.capabilities), set(after.capabilities) - set(before.capabilities)
+    link = (Link("environment", address(comparison.candidate[0].report)),)
+    claims = [
+        Claim(f"The candidate speaks {after.dialect}; it has: {', '.join(after.capabilities) or 'nothing'}.", link)
+    ]
+    claims += [Claim(f"The baseline had, and the candidate has not: {', '.join(sorted(lost))}.", link)] if lost else []
+    claims += [Claim(f"The candidate has, and the baseline had not: {', '.join(sorted(new))}.", link)] if new else []
+    return Section("integration", "Integration points", tuple(claims))
+
+
+def _performance(comparison: Comparison) -> Section:
+    method = Claim(
+        "Method: the p95 of each run is one sample, because runs differ by more than what is within them. Slower is "
+        f"claimed where Mann and Whitney's exact one-sided test rejects, at {ALPHA:.0%}, that the candidate's are "
+        f"higher by {BY} at most. That needs five runs a side, or more on one, each of {FEWEST} "
+        f"samples at least. Percentiles are of all samples of a side; bounds at {CONFIDENCE:.0%}, by order statistics."
+    )
+    if not comparison.waits:
+        return Section("performance", "Performance", (method, Claim("No waits were measured on both sides.")))
+    rows = [
+        (
+            waits.name,
+            f"p{before.percent}",
+            _bounded(before),
+            _bounded(after),
+            *(f"{count:,}" for count in waits.samples),
+        )
+        for waits in comparison.waits
+        for before, after in zip(waits.before, waits.after, strict=True)
+    ]
+    figures = _table(("Wait", "", "Baseline ms", "Candidate ms", "Samples", "Samples"), "llrrrr", rows)
+    p95s = _table(
+        ("Wait", "Side", "p95 of each run, in ms"),
+        "lll",
+        [
+            (waits.name, side, ", ".join(f"{ms:.3g}" for ms in sorted(values)))
+            for waits in comparison.waits
+            for side, values in (("baseline", waits.baseline), ("candidate", waits.candidate))
+        ],
+    )
+    shares = [
+        Claim(f"{name}: {measured(figure)} of {figure.samples:,}.", (Link(run.verdict.target, address(run.report)),))
+        for name, runs in (("Baseline", comparison.baseline), ("Candidate", comparison.candidate))
+        for run in runs
+        for figure in run.verdict.measurements
+        if figure.name == "delivered"
+    ]
+    speeds = [Claim(_speed(waits)) for waits in comparison.waits]
+    return Section("performance", "Performance", (method, *speeds, *shares), (figures, p95s))
+
+
+def _critical(comparison: Comparison) -> Section:
+    musts = [row for row in comparison.rows if row.level is Level.MUST and row.after]
+    order = {family: place for place, family in enumerate(ORDER)}
+    musts.sort(key=lambda row: order.get(row.id.partition("-")[0], len(order)))
+    applies = [row for row in musts if row.after and row.after.outcome is not Outcome.NOT_APPLICABLE]
+    exercised = [row for row in applies if row.after and row.after.exercised]
+    claim = Claim(f"{len(exercised)} of the {len(applies)} MUSTs that apply were exercised by the candidate.")
+    rows = [
+        (_evidence(row), _times(row.before), _times(row.after), _outcome(row.after), row.statement) for row in applies
+    ]
+    headings = ("MUST", "Baseline exercised", "Candidate exercised", "Candidate", "Statement")
+    return Section("critical", "Coverage of critical paths", (claim,), (_table(headings, "lrrll", rows),))
+
+
+def _risks(comparison: Comparison) -> Section:
+    claims = [
+        Claim(f"{row.id} is not decided: {row.after.reason}", (_evidence(row),))
+        for row in _with(comparison.rows, Level.MUST, Outcome.UNKNOWN)
+        if row.after
+    ]
+    claims += [
+        Claim(f"{row.id} was exercised by the baseline, and is not any more.", (_evidence(row),))
+        for row in comparison.changed(Change.NO_LONGER)
+    ]
+    claims += [
+        Claim(f"{row.id} failed in {row.after.failed_in} of {row.after.runs} runs: it is flaky.", (_evidence(row),))
+        for row in comparison.rows
+        if row.after and 0 < row.after.failed_in < row.after.runs
+    ]
+    claims += [
+        Claim(f"Warning of a run: {warning}", (Link("run", address(run.report)),))
+        for run in comparison.candidate
+        for warning in run.verdict.warnings
+    ]
+    return Section("risks", "Risks", tuple(claims) or (Claim("None of those that are looked for was found."),))
+
+
+def _rules(recommended: Advice, reasons: list[str]) -> Section:
+    rules = (
+        Claim(
+            "Block: a MUST is violated, or a wait is claimed to be slower, or no MUST was decided, or the kit failed."
+        ),
+        Claim("Approve with waivers: else, where a MUST that applies was not decided or a SHOULD is violated."),
+        Claim("Approve: else."),
+        Claim(f"Here: {recommended}. {' '.join(reasons)}"),
+    )
+    return Section("recommendation", "Recommendation", rules)
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+
+
+def _speed(waits: Waits) -> str:
+    runs = f"{plural(len(waits.baseline), 'run')} of enough samples against {len(waits.candidate)}"
+    if waits.p is None:
+        return f"{waits.name}: {runs} are too few to claim that the candidate is slower, or that it is not."
+    if waits.regressed:
+        return f"{waits.name}: the p95 is more than {BY} higher (p = {waits.p:.4f}, {runs})."
+    return f"{waits.name}: no p95 that is more than {BY} higher could be shown (p = {waits.p:.3f}, {runs})."
+
+
+def _differences(comparison: Comparison) -> Iterable[Claim]:
+    """Name what makes the two sides harder to compare."""
+    for name in ("dialect", "profile", "kit", "catalogue", "command"):
+        before, after = (
+            {_text(run.verdict, name) for run in side} for side in (comparison.baseline, comparison.candidate)
+        )
+        if before != after:
+            sides = f"{', '.join(sorted(before))} against {', '.join(sorted(after))}"
+            yield Claim(f"The sides differ in their {name}: {sides}.", (Link("runs", "#scope"),))
+
+
+def _text(verdict: Verdict, name: str) -> str:
+    return str(getattr(verdict, name))
+
+
+def _with(rows: Sequence[Row], level: Level, outcome: Outcome) -> list[Row]:
+    return [row for row in rows if row.level is level and row.after is not None and row.after.outcome is outcome]
+
+
+def _outcome(judged: Judged | None) -> str:
+    if judged is None:
+        return "not judged"
+    share = f" in {judged.failed_in} of {judged.runs} runs" if judged.failed_in and judged.runs > 1 else ""
+    return WORDS[judged.outcome] + share
+
+
+def _times(judged: Judged | None) -> str:
+    return f"{judged.exercised:,}" if judged else "-"
+
+
+def _seen(row: Row) -> str:
+    finding = row.after.finding if row.after else None
+    return f"{finding.message}; expected {finding.expected}, seen {finding.actual}" if finding else row.statement
+
+
+def _evidence(row: Row) -> Link:
+    """Link to the witness in the report of the run that shows it: where it is violated, else where it was decided."""
+    sides = [side for side in (row.after, row.before) if side]
+    side = next((side for side in sides if side.outcome is Outcome.FAIL), sides[0])
+    fragment = f"violation-{row.id}" if side.outcome is Outcome.FAIL else row.id
+    return Link(row.id, address(side.run.report, fragment))
+
+
+def _bounded(quantile: Quantile) -> str:
+    low, high = ("?" if bound is None else f"{bound:.3g}" for bound in (quantile.low, quantile.high))
+    return f"{quantile.value:.3g} [{low}, {high}]"
+
+
+def _table(headings: tuple[str, ...], alignment: str, rows: Iterable[tuple[str | Link, ...]]) -> Table:
+    return Table(headings, alignment, tuple(rows))
