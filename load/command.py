@@ -22,6 +22,7 @@ from conformance.runner import running, spoken
 from conformance.target import Target
 from conformance.verdict import Met, Verdict
 from load.objectives import wanted
+from load.result import within
 from load.settings import FILE, Settings
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -158,7 +159,7 @@ async def search(target: Target, asked: Asked, *, tell: Callable[[str], None]) -
             met = all(each.verdict is Met.MET for each in verdict.objectives) and not verdict.findings
             tell(f"{rate:g} runs/s: {'all objectives met' if met else _not_met(verdict)}")
             if met or best is None:
-                best = verdict
+                best = within(verdict, folder.name)
             low, high = (rate, high) if met else (low, rate)
             rate = round(rate * 2 if high == math.inf else (low + high) / 2, 2)
             if not low and high <= asked.rate / 8:

@@ -1,13 +1,24 @@
 """What generators have seen, as data, and how several of them make one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from conformance.statistics import Decision, needed, share
-from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, overall, summarise
+from conformance.verdict import (
+    Block,
+    Distribution,
+    Finding,
+    Outcome,
+    RequirementVerdict,
+    Verdict,
+    overall,
+    summarise,
+)
 from load.measure import Key
+from load.samples import Sample
 from load.sketch import Sketch
 
 _SHOWN = 10
@@ -68,12 +79,29 @@ class Whole(msgspec.Struct, frozen=True):
         return sorted({name for name, _ in self.outcomes})
 
 
-def located(verdict: Verdict, where: Mapping[tuple[str, str], str]) -> Verdict:
+def located(verdict: Verdict, where: Mapping[Finding, Sample]) -> Verdict:
     """Return a verdict whose findings point to their samples; one of which there is none points nowhere."""
 
     def point(finding: Finding) -> Finding:
-        return replace(finding, location=where.get((finding.requirement, finding.location or "")))
+        sample = where.get(finding)
+        if sample is None:
+            return replace(finding, location=None)
+        witnesses = tuple(replace(witness, line=sample.lines[witness.line]) for witness in finding.witnesses)
+        return replace(finding, location=sample.location, witnesses=witnesses)
 
+    return _pointed(verdict, point)
+
+
+def within(verdict: Verdict, folder: str) -> Verdict:
+    """Return a verdict whose findings point into a folder: their samples were written there."""
+
+    def point(finding: Finding) -> Finding:
+        return replace(finding, location=finding.location and f"{folder}/{finding.location}")
+
+    return _pointed(verdict, point)
+
+
+def _pointed(verdict: Verdict, point: Callable[[Finding], Finding]) -> Verdict:
     requirements = tuple(replace(r, findings=tuple(map(point, r.findings))) for r in verdict.requirements)
     return replace(verdict, requirements=requirements)
 
@@ -100,7 +128,9 @@ def merge(reports: Sequence[Report]) -> Whole:
     cpu = [value for report in ordered for value in report.cpu_percent]
     errors = [report.clock_error_us for report in ordered]
     return Whole(
-        verdict=_verdict([report.verdict for report in ordered], shares),
+        verdict=replace(
+            _verdict([report.verdict for report in ordered], shares), distributions=_distributions(ordered, began)
+        ),
         shares=shares,
         sketches=dict(sorted(sketches.items())),
         seconds=dict(sorted(seconds.items())),
@@ -131,6 +161,27 @@ def _shares(reports: Iterable[Report]) -> dict[str, tuple[int, int, float]]:
             before = shares.get(name, (0, 0, allowed))
             shares[name] = (before[0] + hits, before[1] + samples, allowed)
     return shares
+
+
+def _distributions(reports: Sequence[Report], began_us: int) -> tuple[Distribution, ...]:
+    """Add up the distributions of each name, in blocks as long as the longest; a block counts where it begins."""
+    named: dict[str, list[tuple[int, Distribution]]] = {}
+    for report in reports:
+        since_s = (report.began_us - began_us) // 1_000_000
+        for waits in report.verdict.distributions:
+            named.setdefault(waits.name, []).append((since_s, waits))
+    return tuple(_added(name, alike) for name, alike in named.items())
+
+
+def _added(name: str, alike: Sequence[tuple[int, Distribution]]) -> Distribution:
+    block_s = max(waits.block_s for _, waits in alike)
+    blocks: dict[int, Counter[int]] = {}
+    for since_s, waits in alike:
+        for block in waits.blocks:
+            at_s = (since_s + block.at_s) // block_s * block_s
+            blocks.setdefault(at_s, Counter()).update(block.counts)
+    told = tuple(Block(at_s, dict(sorted(counts.items()))) for at_s, counts in sorted(blocks.items()))
+    return Distribution(name, block_s, told)
 
 
 def _verdict(verdicts: Sequence[Verdict], shares: Mapping[str, tuple[int, int, float]]) -> Verdict:

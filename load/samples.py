@@ -1,6 +1,7 @@
 """Samples of what was violated, kept whole: small histories that `check` judges again."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,20 @@ from conformance.history.operations import Header
 from conformance.verdict import Finding
 from load.stream import Memory
 
-_AT = re.compile(rb'"at":(\d+)')
+_HEAD = re.compile(rb'\{"op":"(\w+)","at":(\d+),(?:"ask":\d+,)?"conn":(\d+)')
 _ENCODE = msgspec.json.Encoder().encode
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The location of a finding in its sample, and of each of its witnesses the line there."""
+
+    location: str
+    lines: dict[int, int]
+
+
 class Samples:
-    """Writes a sample of each finding into `folder`. `where` maps what a finding's location was to what it is there.
+    """Writes a sample of each finding into `folder`. `where` has the sample of each.
 
     `prefix` keeps the files of several generators apart.
     """
@@ -25,7 +34,7 @@ class Samples:
         self._folder = folder
         self._prefix = f"{prefix}-" if prefix else ""
         self._taken: dict[str, int] = {}
-        self.where: dict[tuple[str, str], str] = {}
+        self.where: dict[Finding, Sample] = {}
 
     def look(self, findings: dict[str, list[Finding]]) -> None:
         """Take samples of the findings that are new."""
@@ -36,7 +45,7 @@ class Samples:
 
     def _take(self, finding: Finding, name: str) -> None:
         conns = {witness.conn for witness in finding.witnesses if witness.conn is not None}
-        if not conns or finding.location is None:
+        if not conns:
             return
         lines = self._memory.of(conns)
         if not lines:
@@ -44,7 +53,17 @@ class Samples:
         self._folder.mkdir(parents=True, exist_ok=True)
         header = msgspec.structs.replace(self._header, only=(finding.requirement,))
         (self._folder / name).write_bytes(_ENCODE(header) + b"\n" + b"".join(lines))
-        last = round(finding.witnesses[-1].at_ms * 1000)
-        times = [int(found[1]) if (found := _AT.search(line)) else 0 for line in lines]
-        at = next((number for number, time in enumerate(times, start=2) if time == last), 2)
-        self.where[finding.requirement, finding.location] = f"samples/{name}:{at}"
+        located = _located(finding, lines)
+        last = located[finding.witnesses[-1].line]
+        at = last if last <= len(lines) + 1 else 2
+        self.where[finding] = Sample(f"samples/{name}:{at}", located)
+
+
+def _located(finding: Finding, lines: list[bytes]) -> dict[int, int]:
+    """Find each witness in a sample (whose header is line 1): what is not in there has a line after its end."""
+    heads = {head.groups(): number for number, line in enumerate(lines, start=2) if (head := _HEAD.match(line))}
+    found = {}
+    for witness in finding.witnesses:
+        key = (witness.what.encode(), b"%d" % round(witness.at_ms * 1000), b"%d" % (witness.conn or 0))
+        found[witness.line] = heads.get(key, witness.line + len(lines) + 1)
+    return found

@@ -90,4 +90,4 @@ def command(
         else load.run(target, asked)
     )
     verdict = interruptible(work, hint="interrupted")
-    return conclude(verdict, out=directory, as_json=as_json, strict=strict)
+    return conclude(verdict, out=directory, as_json=as_json, strict=strict, history=directory)

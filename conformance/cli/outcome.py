@@ -38,7 +38,7 @@ def selected(only: str | None) -> tuple[str, ...]:
 
 
 def conclude(verdict: Verdict, *, out: Path, as_json: bool, strict: bool, history: Path | None = None) -> int:
-    """Write the reports, print the verdict, and return the exit code; `history` is what was judged."""
+    """Write the reports, print the verdict, and return the exit code; `history` is as `write_all` of reports has it."""
     from reports import console, writer
 
     written = writer.write_all(verdict, out, history=history)

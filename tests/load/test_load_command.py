@@ -75,11 +75,17 @@ def test_a_rare_defect_is_flagged_with_a_sample(
     sample, _, line = found[0]["location"].partition(":")
     path = tmp_path / "out" / sample
     assert int(line) >= 2
+    recorded = [json.loads(text) for text in path.read_text().splitlines()]
+    for witness in found[0]["witnesses"]:
+        told = recorded[witness["line"] - 1]
+        assert (told["op"], told["at"]) == (witness["what"], round(witness["at_ms"] * 1000))
     with path.open("rb") as lines:
         again = judge_recording(lines, name=sample, catalogue=load_catalogue())
     assert [each.id for each in again.requirements if each.findings] == [requirement]
     with path.open("rb") as lines:
         assert HistoryReader(lines, name=sample).header.command == "load"
+    shown = (tmp_path / "out" / "report.html").read_text()
+    assert "bar text" in shown, "the timeline is drawn from the witnesses alone"
 
 
 def test_the_reference_engine_is_found_without_fault(tmp_path: Path) -> None:
@@ -92,7 +98,10 @@ def test_the_reference_engine_is_found_without_fault(tmp_path: Path) -> None:
     assert {each["name"] for each in verdict["series"]} >= {"offered", "events", "delivery p95"}
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names >= {"verdict.json", "report.html", "histograms.json", "locust_stats.csv"}
-    assert "<polyline" in (tmp_path / "out" / "report.html").read_text()
+    shown = (tmp_path / "out" / "report.html").read_text()
+    for heading in ("Objectives", "Course", "Latencies", "Measurements"):
+        assert f"<h2>{heading}</h2>" in shown
+    assert "<polyline" in shown
 
 
 async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objective(tmp_path: Path) -> None:

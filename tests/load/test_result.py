@@ -63,6 +63,8 @@ def test_a_recording_gives_the_same_histograms_in_one_process_and_in_two_workers
     alone, together = merge(one), merge(two)
     assert alone.seconds == together.seconds
     assert alone.shares == together.shares
+    assert alone.verdict.distributions
+    assert alone.verdict.distributions == together.verdict.distributions
     assert alone.verdict.events == together.verdict.events
     assert alone.verdict.verdict is together.verdict.verdict is Outcome.PASS
     outcomes = [{r.id: r.verdict for r in each.verdict.requirements} for each in (alone, together)]
