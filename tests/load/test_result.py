@@ -9,11 +9,12 @@ from benchmarks.history import Generator
 from conformance.catalogue import load
 from conformance.dialects import named
 from conformance.history.store import HistoryReader
-from conformance.verdict import Outcome
-from load.result import Report, merge
+from conformance.verdict import Block, Distribution, Outcome
+from load.result import Report, located, merge, within
 from load.sketch import Sketch
 from load.stream import Memory, Stream
 from tests.load.wholes import report
+from tests.reports.report_verdicts import sample
 
 
 def recording() -> bytes:
@@ -86,3 +87,24 @@ def test_latencies_are_added_up() -> None:
     assert both.sketch("delivery").over(500_000) == 15
     assert both.outcomes == {("chat", None): 2_000}
     assert both.lateness.counts == Sketch({1_000: 200}).counts
+
+
+def test_findings_point_to_the_folder_that_their_samples_are_in() -> None:
+    found = within(sample(), "rate-10")
+    assert {(finding.location or "").partition("/")[0] for finding in found.findings} == {"rate-10"}
+    assert [finding.location is None for finding in within(located(sample(), {}), "rate-10").findings] == [True] * len(
+        found.findings
+    )
+
+
+def test_distributions_are_added_up_second_by_second_and_in_the_longest_blocks() -> None:
+    def told(worker: int, block_s: int, *blocks: Block) -> Report:
+        made = report(worker=worker)
+        waits = Distribution("delivery latency", block_s, blocks)
+        return msgspec.structs.replace(made, verdict=msgspec.structs.replace(made.verdict, distributions=(waits,)))
+
+    one, later = told(0, 1, Block(0, {200: 1}), Block(1, {100: 2})), told(1, 1, Block(0, {100: 3, 50: 1}))
+    (added,) = merge([one, later]).verdict.distributions
+    assert added == Distribution("delivery latency", 1, (Block(0, {200: 1}), Block(1, {50: 1, 100: 5})))
+    (longer,) = merge([one, told(1, 2, Block(0, {300: 1}))]).verdict.distributions
+    assert longer == Distribution("delivery latency", 2, (Block(0, {100: 2, 200: 1, 300: 1}),))
