@@ -63,12 +63,7 @@ class WitnessTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Goals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Objectives under load; None where there is none.
-
-    `p50_ms`, `p95_ms` and `p99_ms` bound percentiles of the delivery of events, `first_event_ms` the 95th percentile of
-    the wait for a run's first event, `run_p95_ms` that of whole runs. `delivered` is the least share of events that
-    arrive, `errors` the largest share of runs that do not end well.
-    """
+    """Objectives of a behaviour, as in `Objectives`; None where there is none."""
 
     p50_ms: float | None = None
     p95_ms: float | None = None
@@ -90,7 +85,12 @@ class Goals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Objectives(Goals, frozen=True, forbid_unknown_fields=True):
-    """`[objectives]`: those of all behaviours together, and in `behaviours` those of each."""
+    """`[objectives]`: what a load must show, of all behaviours together, and in `behaviours` of each.
+
+    `p50_ms`, `p95_ms` and `p99_ms` bound percentiles of the delivery of events, `first_event_ms` the 95th percentile of
+    the wait for a run's first event, `run_p95_ms` that of whole runs. `delivered` is the least share of events that
+    arrive, `errors` the largest share of runs that do not end well.
+    """
 
     behaviours: dict[str, Goals] = {}
 

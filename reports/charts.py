@@ -21,7 +21,7 @@ Rect = tuple[float, float, float, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line over a chart, in pieces: it is broken where there is no value. Each piece is a list of points (SVG)."""
+    """A line over a chart, in pieces (points, as in SVG): broken where there is no value. `name` is its legend."""
 
     name: str
     pieces: tuple[str, ...]
@@ -118,7 +118,7 @@ def over_time(waits: Distribution) -> Chart:
         bars=bars,
         x_ticks=_seconds(last * waits.block_s),
         y_ticks=_counts(top),
-        curves=(Curve("p95", (" ".join(points),)),),
+        curves=(Curve("", (" ".join(points),)),),
         right_ticks=tuple((_up(ms / slowest), f"{ms:g}") for ms in ticks(0, slowest, 4)),
     )
 
@@ -127,15 +127,17 @@ def course(alike: Sequence[Series]) -> Chart:
     """Draw series of one unit over time, from zero up to the highest value of them all."""
     seconds = max(1, *(len(series.values) for series in alike))
     stretch = max(1, -(-seconds // _MOST_POINTS))
-    highest = {series.name: max((v for v in series.values if v is not None), default=0.0) for series in alike}
-    top = max(highest.values()) or 1.0
-    told = ", ".join(f"{name} {value:,.4g}" for name, value in highest.items())
+    highest = [max((value for value in series.values if value is not None), default=0.0) for series in alike]
+    top = max(highest) or 1.0
     return Chart(
-        title=", ".join(highest),
-        note=f"{alike[0].unit}, in each {f'{stretch} s' if stretch > 1 else 'second'}; highest: {told}",
+        title=alike[0].unit,
+        note=f"in each {f'{stretch} s' if stretch > 1 else 'second'}; highest:",
         x_ticks=_seconds(seconds),
         y_ticks=[(_up(value / top), f"{value:,g}") for value in ticks(0, top, 4)],
-        curves=tuple(Curve(series.name, _pieces(series, stretch, seconds, top)) for series in alike),
+        curves=tuple(
+            Curve(f"{series.name} {value:,.4g}", _pieces(series, stretch, seconds, top))
+            for series, value in zip(alike, highest, strict=True)
+        ),
     )
 
 

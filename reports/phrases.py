@@ -14,6 +14,7 @@ WORDS = {
     Outcome.UNKNOWN: "UNKNOWN",
     Outcome.NOT_APPLICABLE: "N/A",
 }
+_LOAD = re.compile(r"agent-conformance\s+load\b")
 _ONLY = re.compile(r"""\s--only(?:=|\s+)(?:'[^']*'|"[^"]*"|\S+)""")
 
 
@@ -110,7 +111,9 @@ def caption(witness: Witness) -> str:
 
 
 def narrowed(repeat: str, id: str) -> str:
-    """Narrow the command that repeats a run to one requirement."""
+    """Narrow the command that repeats a run to one requirement; a load is repeated as it was."""
+    if _LOAD.match(repeat):
+        return repeat
     return f"{_ONLY.sub('', repeat)} --only {id}"
 
 

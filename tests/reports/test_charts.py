@@ -31,9 +31,9 @@ def test_series_of_a_unit_share_a_chart_and_its_scale() -> None:
             ),
         )
     )
-    assert [curve.name for curve in offered.curves] == ["offered", "ended"]
+    assert [curve.name for curve in offered.curves] == ["offered 10", "ended 10"]
     assert points(offered.curves[0].pieces[0])[1] == points(offered.curves[1].pieces[0])[1]
-    assert p95.title == "p95"
+    assert (p95.title, p95.curves[0].name) == ("ms", "p95 1")
 
 
 def test_a_long_course_is_drawn_by_the_highest_of_each_stretch() -> None:
@@ -43,7 +43,7 @@ def test_a_long_course_is_drawn_by_the_highest_of_each_stretch() -> None:
     heights = [y for _, y in points(drawn.curves[0].pieces[0])]
     assert len(heights) < 300
     assert heights.count(min(heights)) == 1
-    assert "highest: p99 50" in drawn.note
+    assert drawn.curves[0].name == "p99 50"
 
 
 def test_nothing_to_draw_is_drawn_as_nothing() -> None:

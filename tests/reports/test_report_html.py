@@ -168,7 +168,8 @@ def test_a_load_shows_its_objectives_course_and_latencies() -> None:
     ]
     assert [text for text in page.within("span") if text in set(Met)] == ["met", "violated", "undecided", "undecided"]
     assert "p99.9" in page.within("th")
-    assert page.within("svg:title").count("chat") == 2
+    assert [text for text in page.within("span") if text in ("chat 4", "ended 0")] == ["chat 4", "ended 0"]
+    assert len(page.of("svg:polyline")) == 3
 
 
 @pytest.mark.parametrize("make", [hostile, loaded])
