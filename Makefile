@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page samples schema clean
+.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,6 +11,12 @@ help: ## show this list
 
 verify: .venv/.ready ## start the reference engine, judge it, write the report to reports/out/
 	@$(BIN)/agent-conformance verify --reference
+
+load: .venv/.ready ## 500 users on the reference engine for a minute, judged by its objectives
+	@$(BIN)/agent-conformance load --reference --users 500 --duration 60s
+
+load-defects: .venv/.ready ## the same on engines with rare defects: each is flagged; and RUNS times without one: none is
+	@$(BIN)/python -m tests.load --runs $(RUNS)
 
 test: lint types imports audit unit ## lint, types, import contracts, the audit of our own source and all tests
 
@@ -63,6 +69,7 @@ bench: .venv/.ready ## how fast: judging a long history, a large source tree, ve
 	@$(BIN)/python -m benchmarks.ag_ui
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.verify
+	@$(BIN)/python -m benchmarks.load
 	@$(BIN)/python -m benchmarks.engine
 
 endurance: .venv/.ready ## kill -9 the engine at 50 random moments under load, and measure the memory that it takes

@@ -62,6 +62,49 @@ class WitnessTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 0
 
 
+class Goals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Objectives of a behaviour, as in `Objectives`; None where there is none."""
+
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    first_event_ms: float | None = None
+    run_p95_ms: float | None = None
+    delivered: float | None = None
+    errors: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("p50_ms", "p95_ms", "p99_ms", "first_event_ms", "run_p95_ms"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be greater than 0")
+        for name in ("delivered", "errors"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise ValueError(f"{name} must lie between 0 and 1")
+
+
+class Objectives(Goals, frozen=True, forbid_unknown_fields=True):
+    """`[objectives]`: what a load must show, of all behaviours together, and in `behaviours` of each.
+
+    `p50_ms`, `p95_ms` and `p99_ms` bound percentiles of the delivery of events, `first_event_ms` the 95th percentile of
+    the wait for a run's first event, `run_p95_ms` that of whole runs. `delivered` is the least share of events that
+    arrive, `errors` the largest share of runs that do not end well.
+    """
+
+    behaviours: dict[str, Goals] = {}
+
+
+class LoadTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[load]`: how users behave under load.
+
+    `mix` weighs the behaviours by name, `think_s` is the mean pause of a user between two of them.
+    """
+
+    mix: dict[str, float] = {}
+    think_s: float = 5.0
+
+
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A target file. `directory` is what its relative paths are relative to."""
 
@@ -70,6 +113,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     say: dict[str, str] = {}
     bounds: Bounds = Bounds()
     witness: WitnessTable = WitnessTable()
+    objectives: Objectives = Objectives()
+    load: LoadTable = LoadTable()
     directory: str = "."
 
     @property
@@ -77,6 +122,16 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Its name, or what it is reached by."""
         table = self.target
         return table.name or table.app or table.url or "target"
+
+
+_TABLES: dict[str, Any] = {
+    "target": TargetTable,
+    "auth": AuthTable,
+    "bounds": Bounds,
+    "witness": WitnessTable,
+    "objectives": Objectives,
+    "load": LoadTable,
+}
 
 
 def load(path: Path) -> Target:
@@ -169,8 +224,8 @@ def _explain(error: str) -> str:
     unknown = re.search(r"unknown field `(.+)`", problem)
     if unknown:
         table = path.lstrip(".")
-        struct: Any = {"target": TargetTable, "auth": AuthTable, "bounds": Bounds, "witness": WitnessTable}.get(table)
-        names = (struct or Target).__struct_fields__
+        struct: Any = _TABLES.get(table, Goals if table.startswith("objectives") else Target)
+        names = struct.__struct_fields__
         names = tuple(name for name in names if name != "directory")
         near = difflib.get_close_matches(unknown[1], names, n=1)
         guess = f"did you mean {near[0]}? " if near else ""

@@ -89,6 +89,51 @@ class Measurement(msgspec.Struct, frozen=True):
     samples: int
 
 
+class Met(StrEnum):
+    """Whether an objective is met, as far as the samples say."""
+
+    MET = "met"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+
+
+class ObjectiveVerdict(msgspec.Struct, frozen=True):
+    """The verdict on one objective under load.
+
+    `value` is what was measured, between `low` and `high` at 95 % confidence each; None where nothing was. `needed` is
+    how many samples would decide it, where they do not and that can be told.
+    """
+
+    name: str
+    behaviour: str | None
+    bound: float
+    unit: str
+    verdict: Met
+    samples: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    needed: int | None = None
+    reason: str = ""
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A figure over time: one value a second from the beginning on, None where there was none."""
+
+    name: str
+    unit: str
+    values: tuple[float | None, ...]
+
+
+class Spectrum(msgspec.Struct, frozen=True):
+    """How a latency is distributed, of all behaviours or of one: pairs of a percentile and its value in ms."""
+
+    name: str
+    behaviour: str | None
+    samples: int
+    percentiles: tuple[tuple[float, float], ...]
+
+
 class Block(msgspec.Struct, frozen=True):
     """The samples of some seconds of a run, from `at_s` on: how many waits were at most so many µs (the keys)."""
 
@@ -111,7 +156,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """The whole verdict, as written to `verdict.json`.
 
     `warnings` are sentences on what the kit could not do; `harness_errors` on what failed in the kit itself.
-    `repeat` is the command that repeats the run.
+    `repeat` is the command that repeats the run. `objectives`, `series` and `spectra` come from a load.
     """
 
     schema: int
@@ -134,6 +179,9 @@ class Verdict(msgspec.Struct, frozen=True):
     harness_errors: tuple[str, ...] = ()
     repeat: str | None = None
     profile: str | None = None
+    objectives: tuple[ObjectiveVerdict, ...] = ()
+    series: tuple[Series, ...] = ()
+    spectra: tuple[Spectrum, ...] = ()
     distributions: tuple[Distribution, ...] = ()
 
     @property
@@ -172,9 +220,12 @@ def exit_code(verdict: Verdict, *, strict: bool) -> Literal[0, 1, 2, 70]:
     counted = [r for r in verdict.requirements if strict or r.level is Level.MUST]
     if any(requirement.verdict is Outcome.FAIL for requirement in counted):
         return 1
+    if any(objective.verdict is Met.VIOLATED for objective in verdict.objectives):
+        return 1
     if verdict.harness_errors:
         return 70
     undecided = any(r.verdict is Outcome.UNKNOWN for r in verdict.requirements if r.level is Level.MUST)
+    undecided = undecided or any(objective.verdict is Met.UNDECIDED for objective in verdict.objectives)
     if undecided and (strict or verdict.verdict is Outcome.UNKNOWN):
         return 2
     return 2 if verdict.verdict is Outcome.UNKNOWN else 0

@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.catalogue import Level
-from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, Witness
+from conformance.verdict import Finding, Met, Outcome, RequirementVerdict, Verdict, Witness
 from reports.outline import FamilyVerdict, by_reason, families, setting, violated
-from reports.phrases import WORDS, caption, duration, measured, narrowed, occurrences, plural, why
+from reports.phrases import WORDS, caption, duration, measured, narrowed, objective, occurrences, plural, why
 from reports.visible import block, one_line
 
 NARROWEST = 80
@@ -35,6 +35,7 @@ _STYLES = {
     Outcome.UNKNOWN: "bold yellow",
     Outcome.NOT_APPLICABLE: "dim",
 }
+_MET = {Met.MET: "green", Met.VIOLATED: "bold red", Met.UNDECIDED: "bold yellow"}
 _TRAILING = re.compile(r"(?: |\x1b\[[0-9;]*m)+$", re.MULTILINE)
 
 
@@ -64,6 +65,7 @@ def _parts(verdict: Verdict, width: int) -> Iterable[RenderableType]:
     yield ""
     yield from _table(families(verdict))
     yield from _undecided(verdict)
+    yield from _objectives(verdict)
     yield from _measurements(verdict)
     for requirement in violated(verdict):
         yield ""
@@ -129,6 +131,19 @@ def _undecided(verdict: Verdict) -> Iterable[RenderableType]:
         for reason, ids in by_reason(open_musts).items():
             text = f"{one_line(reason, limit=_SENTENCE)}: {', '.join(one_line(id, limit=_NAME) for id in ids)}"
             yield _indented(Text(text, overflow="fold"), 2)
+
+
+def _objectives(verdict: Verdict) -> Iterable[RenderableType]:
+    if verdict.objectives:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for _ in range(5):
+            table.add_column(overflow="fold")
+        for judged in verdict.objectives:
+            words = [Text(one_line(text, limit=_SENTENCE)) for text in objective(judged)]
+            table.add_row(Text(judged.verdict.value, style=_MET[judged.verdict]), *words)
+        yield ""
+        yield Text("Objectives, at 95 % confidence", style="bold")
+        yield _indented(table, 2)
 
 
 def _measurements(verdict: Verdict) -> Iterable[RenderableType]:

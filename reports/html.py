@@ -72,11 +72,13 @@ def _environment() -> Environment:
     environment.globals |= {
         "blamed": timeline.blamed,
         "charts": charts.charts,
+        "courses": charts.courses,
         "drawing": _drawing,
         "environment": phrases.environment,
         "framed": _framed,
         "letters": timeline.letters,
         "narrowed": phrases.narrowed,
+        "objective": phrases.objective,
         "occurrences": phrases.occurrences,
         "setting": outline.setting,
         "whose": _whose,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from conformance.verdict import Finding, RequirementVerdict, Verdict
 from reports.outline import families, rationale, setting, violated
-from reports.phrases import WORDS, caption, environment, measured, narrowed, occurrences, why
+from reports.phrases import WORDS, caption, environment, measured, narrowed, objective, occurrences, why
 from reports.visible import block, longest_run, one_line
 
 _CELL = 300
@@ -43,6 +43,8 @@ def render(verdict: Verdict) -> str:
         for requirement in broken:
             parts += _violation(requirement, verdict.repeat)
     parts += ["## Requirements", _requirements(verdict)]
+    if verdict.objectives:
+        parts += ["## Objectives", _objectives(verdict)]
     if verdict.measurements:
         parts += ["## Measurements", _measurements(verdict)]
     parts += ["## Environment", _environment(verdict)]
@@ -82,6 +84,13 @@ def _requirements(verdict: Verdict) -> str:
         for r in family.requirements
     ]
     return table(("Requirement", "Level", "Verdict", "Exercised", "Reason"), "lllrl", rows)
+
+
+def _objectives(verdict: Verdict) -> str:
+    rows = [
+        (each.verdict.value, *(prose(text, limit=_CELL) for text in objective(each))) for each in verdict.objectives
+    ]
+    return table(("Verdict", "Objective", "Wanted", "Measured (95 % bounds)", "Reason"), "lllrl", rows)
 
 
 def _measurements(verdict: Verdict) -> str:

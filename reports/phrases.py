@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from conformance.catalogue import Level
-from conformance.verdict import Measurement, Outcome, RequirementVerdict, Verdict, Witness
+from conformance.verdict import Measurement, Met, ObjectiveVerdict, Outcome, RequirementVerdict, Verdict, Witness
 
 WORDS = {
     Outcome.PASS: "PASS",
@@ -14,6 +14,7 @@ WORDS = {
     Outcome.UNKNOWN: "UNKNOWN",
     Outcome.NOT_APPLICABLE: "N/A",
 }
+_LOAD = re.compile(r"agent-conformance\s+load\b")
 _ONLY = re.compile(r"""\s--only(?:=|\s+)(?:'[^']*'|"[^"]*"|\S+)""")
 
 
@@ -34,6 +35,10 @@ def why(verdict: Verdict) -> list[str]:
         sentences.append(f"{len(advised)} SHOULD violated: {', '.join(advised)}.")
     if undecided:
         sentences.append(f"{len(undecided)} MUST that apply could not be decided.")
+    for met, told in ((Met.VIOLATED, "violated"), (Met.UNDECIDED, "undecided"), (Met.MET, "met")):
+        names = [objective(each)[0] for each in verdict.objectives if each.verdict is met]
+        if names:
+            sentences.append(f"{plural(len(names), 'objective')} {told}: {', '.join(names)}.")
     if verdict.harness_errors:
         sentences.append(f"{plural(len(verdict.harness_errors), 'error')} in the kit itself.")
     return sentences
@@ -77,6 +82,24 @@ def measured(measurement: Measurement) -> str:
     return f"{value.rstrip('0').rstrip('.')} {measurement.unit}"
 
 
+def objective(judged: ObjectiveVerdict) -> tuple[str, str, str, str]:
+    """Write an objective: its name, what is wanted, what was measured with its bounds, and why."""
+    name = f"{judged.name} of {judged.behaviour}" if judged.behaviour else judged.name
+    least = "at least" if judged.name == "delivered" else "at most"
+    value = "-"
+    if judged.value is not None:
+        low, high = _figure(judged.low, judged.unit), _figure(judged.high, judged.unit)
+        value = f"{_figure(judged.value, judged.unit)} ({low} to {high})"
+    more = f"; {judged.needed:,} would decide it" if judged.needed is not None else ""
+    return name, f"{least} {_figure(judged.bound, judged.unit)}", value, f"{judged.reason}{more}"
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return "?"
+    return f"{value:.3%}" if unit == "share" else f"{value:,.1f} {unit}"
+
+
 def caption(witness: Witness) -> str:
     """Say which operation a witness is: its line, time, connection, user, and what it was."""
     parts = [f"line {witness.line}", f"{witness.at_ms:,.1f} ms"]
@@ -88,7 +111,9 @@ def caption(witness: Witness) -> str:
 
 
 def narrowed(repeat: str, id: str) -> str:
-    """Narrow the command that repeats a run to one requirement."""
+    """Narrow the command that repeats a run to one requirement; a load is repeated as it was."""
+    if _LOAD.match(repeat):
+        return repeat
     return f"{_ONLY.sub('', repeat)} --only {id}"
 
 

@@ -100,16 +100,34 @@ def shown(verdict: Verdict) -> list[Finding]:
 
 
 def scenes(verdict: Verdict, history: Path | None) -> dict[str, Scene]:
-    """Return a scene for each requirement that has one: from the history, or else from the witnesses alone."""
+    """Return a scene for each requirement that has one: from the history, or else from the witnesses alone.
+
+    Where `history` is a folder, each finding points to a history of its own in there.
+    """
     made = {finding.requirement: _from_witnesses(finding) for finding in shown(verdict)}
-    if history is not None and history.is_file() and made:
-        with history.open("rb") as file:
-            _widen(made.values(), HistoryReader(file, name=str(history)))
-        with history.open("rb") as file:
-            _fill(list(made.values()), HistoryReader(file, name=str(history)))
+    for path, told in _histories(list(made.values()), history).items():
+        with path.open("rb") as file:
+            _widen(told, HistoryReader(file, name=str(path)))
+        with path.open("rb") as file:
+            _fill(told, HistoryReader(file, name=str(path)))
     for scene in made.values():
         _complete(scene)
     return made
+
+
+def _histories(made: list[Scene], history: Path | None) -> dict[Path, list[Scene]]:
+    """Return what tells of scenes; nothing outside of a folder does."""
+    if history is None or not made:
+        return {}
+    if not history.is_dir():
+        return {history: made} if history.is_file() else {}
+    found: dict[Path, list[Scene]] = {}
+    root = history.resolve()
+    for scene in made:
+        path = (root / (scene.finding.location or "").rpartition(":")[0]).resolve()
+        if path.is_relative_to(root) and path.is_file():
+            found.setdefault(path, []).append(scene)
+    return found
 
 
 def _from_witnesses(finding: Finding) -> Scene:

@@ -32,7 +32,8 @@ PRINTED: dict[str, Callable[[Verdict], str]] = {
 def write_all(verdict: Verdict, directory: Path, *, history: Path | None = None) -> list[Path]:
     """Write `verdict.json` and the report in every format into a directory, which is made if need be.
 
-    `history` is what was judged, where it is a history of the kit's: `report.html` draws from it.
+    `history` is what was judged, where it is a history of the kit's: `report.html` draws from it. Of a load it is the
+    folder that holds the samples which findings point to.
 
     All are UTF-8. A reader sees the file of before or the whole new one. Returns the paths, `verdict.json` first, so
     that nothing is lost if a later one fails. Raises `OSError` if a file cannot be written.

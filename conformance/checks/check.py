@@ -103,7 +103,8 @@ class Check:
 
     `dialect` names the only one whose histories it looks at, if so.
     `undecided` gives a reason why a requirement stays unknown although it was exercised; `measured` holds figures,
-    `distributions` the samples behind them.
+    `distributions` the samples behind them. `shares` gives the counts behind what is decided by a share: hits, samples,
+    and the largest share that is allowed.
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
@@ -114,6 +115,7 @@ class Check:
         self.exercised = dict.fromkeys(self.decides, 0)
         self.undecided: dict[str, str] = {}
         self.measured: list[Measurement] = []
+        self.shares: dict[str, tuple[int, int, float]] = {}
         self.distributions: list[Distribution] = []
         self._report = report
 

@@ -171,6 +171,7 @@ class Latency(Check):
         self.measured += latency.measurements("delivery latency")
         self.distributions += latency.distributions("delivery latency")
         over = latency.over(bound)
+        self.shares["DLV-02"] = (over, latency.samples, _ALLOWED_LATE)
         decision = share(over, latency.samples, 0.05)
         if decision is Decision.ABOVE and self._slowest is not None:
             self.fail(
@@ -238,6 +239,7 @@ class Delivery(Check):
         if not self._expected:
             return
         wanted = self.world.bounds.delivered
+        self.shares["DLV-01"] = (self._lost, self._expected, 1 - wanted)
         ratio = 1 - self._lost / self._expected
         self.measured.append(Measurement("delivered", ratio * 100, "%", self._expected))
         decision = share(self._lost, self._expected, 1 - wanted)
@@ -304,6 +306,7 @@ class FirstEvent(Check):
         self.measured += waits.measurements("first event")
         self.distributions += waits.distributions("first event")
         over = waits.over(self._bound)
+        self.shares["DLV-09"] = (over, waits.samples, _ALLOWED_LATE)
         decision = share(over, waits.samples, 0.05)
         if decision is Decision.ABOVE and self._slowest is not None:
             self.fail(

@@ -14,6 +14,7 @@ from conformance.errors import ConformanceError
 _COMMANDS = {
     "verify": "Drive a target and judge it.",
     "check": "Judge recordings: histories of the kit, or frames as JSON Lines.",
+    "load": "Load a target with many users, judge every event, and hold it to its objectives.",
     "audit": "Judge a source tree: nothing of it is imported or run.",
     "report": "Render a stored run again, or hold runs against others: the stability report.",
     "serve": "Run the reference engine, or one of its faulty variants.",

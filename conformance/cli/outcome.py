@@ -9,7 +9,7 @@ import click
 
 from conformance.catalogue import load
 from conformance.errors import UsageError
-from conformance.verdict import Verdict, exit_code
+from conformance.verdict import Met, Verdict, exit_code
 
 OUT = Path("reports/out")
 
@@ -38,7 +38,7 @@ def selected(only: str | None) -> tuple[str, ...]:
 
 
 def conclude(verdict: Verdict, *, out: Path, as_json: bool, strict: bool, history: Path | None = None) -> int:
-    """Write the reports, print the verdict, and return the exit code; `history` is what was judged."""
+    """Write the reports, print the verdict, and return the exit code; `history` is as `write_all` of reports has it."""
     from reports import console, writer
 
     written = writer.write_all(verdict, out, history=history)
@@ -51,5 +51,7 @@ def conclude(verdict: Verdict, *, out: Path, as_json: bool, strict: bool, histor
         click.echo(f"written to {out}: {names}")
     code = exit_code(verdict, strict=strict)
     if code == 2 and not as_json:
-        click.echo("undecided: not one MUST could be decided" if not strict else "undecided: see the unknown MUSTs")
+        open_ones = [each.name for each in verdict.objectives if each.verdict is Met.UNDECIDED]
+        lacking = "see the unknown MUSTs" if strict else "not one MUST could be decided"
+        click.echo(f"undecided: {', '.join(open_ones) or lacking}")
     return code

@@ -48,8 +48,8 @@ def command(
     if against is None:
         if fail_on:
             raise click.UsageError("--fail-on needs --against DIR: a regression is from one run to another")
-        history = directory / "history.jsonl"
         verdict = _read(directory / "verdict.json")
+        history = directory if verdict.command == "load" else directory / "history.jsonl"
         if form is not None:
             return _print(verdict, form, strict=strict)
         return conclude(verdict, out=out or directory, as_json=as_json, strict=strict, history=history)

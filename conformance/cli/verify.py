@@ -24,7 +24,7 @@ _FULL_EXPLORES_S = 15.0
 T = TypeVar("T")
 
 
-def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """Return the seconds of a time such as 45s, 5m or 1h."""
     if value is None:
         return None
@@ -41,7 +41,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option(
     "--explore",
     "explore_s",
-    callback=_seconds,
+    callback=seconds,
     metavar="DURATION",
     help="Then take random steps as users, as long as that, e.g. 5m; what fails is made small and written to a file. "
     f"(default: {_FULL_EXPLORES_S:.0f}s in the full profile)",
@@ -113,7 +113,7 @@ def command(
                     users=users,
                     seed=chosen_seed,
                     only=names,
-                    repeat=_repeat(chosen_seed),
+                    repeat=shlex.join(repeated(chosen_seed)),
                     files=files,
                     explore_s=_exploration_s(explore_s, profile, files=files, only=names),
                 ),
@@ -154,7 +154,7 @@ def _tell(exploration: "Exploration", *, err: bool) -> None:
         )
 
 
-def _repeat(seed: int) -> str:
+def repeated(seed: int) -> list[str]:
     """Return the command that repeats this one: the same arguments, with the seed, without output options."""
     words: list[str] = []
     given: list[str] = click.get_current_context().obj
@@ -164,7 +164,7 @@ def _repeat(seed: int) -> str:
             next(arguments, None)
         elif word not in ("--json", "--quiet") and not word.startswith(("--seed=", "--out=")):
             words.append(word)
-    return shlex.join(["agent-conformance", *words, "--seed", str(seed)])
+    return ["agent-conformance", *words, "--seed", str(seed)]
 
 
 def interruptible(work: Coroutine[Any, Any, T], *, hint: str) -> T:

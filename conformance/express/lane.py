@@ -37,28 +37,32 @@ class Lane:
         self._world = judge.world
         self._decode = decode
         known = all(type(check).screen is not Check.screen for check in judge.checks)
-        self._speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
+        self.speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
         self._held: tuple[list[bytes], list[Any]] = ([], [])
 
     def feed(self, lines: list[bytes], line: int) -> None:
-        """Take in whole lines; `line` is the number of the first.
+        """Take in whole lines; `line` is the number of the first."""
+        self.take(lines, self.speech.read(lines) if self.speech is not None else [], line)
+
+    def take(self, lines: list[bytes], typed: list[Any], line: int) -> None:
+        """Take in whole lines that are read already: `typed` is what `Speech.read` says of them.
 
         Those after the last end of a run wait for the next ones: runs are best judged whole.
         """
-        speech = self._speech
+        speech = self.speech
         if speech is None:
             self._one_by_one(lines, line, 0, len(lines))
             return
         earlier, known = self._held
-        block = Block(line - len(earlier), earlier + lines, known + speech.read(lines), speech)
+        block = Block(line - len(earlier), earlier + lines, known + typed, speech)
         self._held = block.lines[block.stop :], block.ops[block.stop :]
         self._take(block, 0, block.stop)
 
     def finish(self, line: int) -> None:
         """Take in what still waits; `line` is the number of the line after it."""
         lines, ops = self._held
-        if self._speech is not None:
-            self._take(Block(line - len(lines), lines, ops, self._speech), 0, len(lines))
+        if self.speech is not None:
+            self._take(Block(line - len(lines), lines, ops, self.speech), 0, len(lines))
 
     def _take(self, block: Block, at: int, end: int) -> None:
         """Take in the lines from `at` up to `end`, stretch by stretch."""

@@ -8,8 +8,8 @@ from docs.generate.markdown import table
 
 _HEAD = """# verdict.json
 
-What `verify` and `check` write, and print with `--json`. Fields may be added; what is there keeps its meaning while
-`schema` is 1. The JSON Schema is `conformance/verdict.schema.json`, in the package and in the repository.
+What `verify`, `check` and `load` write, and print with `--json`. Fields may be added; what is there keeps its meaning
+while `schema` is 1. The JSON Schema is `conformance/verdict.schema.json`, in the package and in the repository.
 
 """
 
@@ -40,6 +40,8 @@ def _named(schema: dict[str, Any]) -> str:
         return f"[{name}](#{name.lower()})"
     if "anyOf" in schema:
         return " or ".join(_named(each) for each in schema["anyOf"])
+    if "prefixItems" in schema:
+        return f"({', '.join(map(_named, schema['prefixItems']))})"
     if schema.get("type") == "array":
         return f"a list of {_named(schema.get('items', {}))}"
     if "enum" in schema:

@@ -8,8 +8,12 @@ from conformance.catalogue import Level, load
 from conformance.verdict import (
     Finding,
     Measurement,
+    Met,
+    ObjectiveVerdict,
     Outcome,
     RequirementVerdict,
+    Series,
+    Spectrum,
     Verdict,
     Witness,
     overall,
@@ -131,6 +135,30 @@ def passing() -> Verdict:
         harness_errors=(),
         repeat=None,
         profile=None,
+    )
+
+
+def loaded(text: str = "chat") -> Verdict:
+    """The verdict of a load, with a text wherever a name of the target's may stand."""
+    figures = ("p95_ms", text, 500.0, "ms")
+    return msgspec.structs.replace(
+        sample(),
+        command="load",
+        objectives=(
+            ObjectiveVerdict(*figures, Met.MET, 1_165, 11.0, 6.3, 11.2, reason=text),
+            ObjectiveVerdict(*figures, Met.VIOLATED, 1_165, 911.0, 806.3, None, reason=text),
+            ObjectiveVerdict("errors", None, 0.01, "share", Met.UNDECIDED, 80, 0.0, 0.0, 0.035, 299, "0 of 80"),
+            ObjectiveVerdict("run_p95_ms", None, 500.0, "ms", Met.UNDECIDED, 0, reason="nothing was measured"),
+        ),
+        series=(
+            Series(text, text, (1.0, 2.0, None, 4.0)),
+            Series("ended", text, (0.0, 0.0, 0.0, 0.0)),
+            Series("empty", "ms", ()),
+        ),
+        spectra=(
+            Spectrum(text, text, 7, ((50.0, 1.0), (99.9, 2.5))),
+            Spectrum("run", None, 7, ((50.0, 8.0), (99.9, 9.0))),
+        ),
     )
 
 

@@ -1,15 +1,16 @@
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
 
-from conformance.verdict import Outcome, Verdict
+from conformance.verdict import Met, Outcome, Verdict
 from reports.html import render
 from reports.visible import visible
-from tests.reports.report_verdicts import HOSTILE, LONG, SCRIPT, VIOLATED, hostile, passing, sample
+from tests.reports.report_verdicts import HOSTILE, LONG, SCRIPT, VIOLATED, hostile, loaded, passing, sample
 
 VOID = {"meta", "input", "br", "img", "link", "hr"}
 VERDICTS = [
@@ -17,6 +18,8 @@ VERDICTS = [
     pytest.param(passing(), id="passing"),
     pytest.param(hostile(), id="hostile"),
     pytest.param(hostile(LONG), id="long"),
+    pytest.param(loaded(), id="load"),
+    pytest.param(loaded(HOSTILE), id="hostile-load"),
     pytest.param(hostile("\ud800</pre></details></article><style>*{display:none}</style>"), id="closing-tags"),
 ]
 
@@ -156,7 +159,21 @@ def test_filters_need_the_script_and_are_hidden_without() -> None:
     assert "hidden" in controls[0]
 
 
-def test_a_megabyte_in_every_place_leaves_the_page_readable() -> None:
-    text = render(hostile(LONG))
+def test_a_load_shows_its_objectives_course_and_latencies() -> None:
+    page = Page(render(loaded()))
+    assert [text for text in page.within("h2") if text in ("Objectives", "Course", "Latencies")] == [
+        "Objectives",
+        "Course",
+        "Latencies",
+    ]
+    assert [text for text in page.within("span") if text in set(Met)] == ["met", "violated", "undecided", "undecided"]
+    assert "p99.9" in page.within("th")
+    assert [text for text in page.within("span") if text in ("chat 4", "ended 0")] == ["chat 4", "ended 0"]
+    assert len(page.of("svg:polyline")) == 3
+
+
+@pytest.mark.parametrize("make", [hostile, loaded])
+def test_a_megabyte_in_every_place_leaves_the_page_readable(make: Callable[[str], Verdict]) -> None:
+    text = render(make(LONG))
     assert len(text) < 500_000
     assert "(1,000,000 characters)" in text

@@ -59,6 +59,7 @@ def test_durations(ms: float, shown: str) -> None:
         ("agent-conformance verify --only ISO --seed 1", "agent-conformance verify --seed 1 --only EVT-05"),
         ("agent-conformance verify --only=ISO,EVT", "agent-conformance verify --only EVT-05"),
         ("agent-conformance verify --only 'ISO, EVT' --users 2", "agent-conformance verify --users 2 --only EVT-05"),
+        ("agent-conformance load --users 9 --seed 1", "agent-conformance load --users 9 --seed 1"),
         ("agent-conformance verify --only-this x", "agent-conformance verify --only-this x --only EVT-05"),
     ],
 )

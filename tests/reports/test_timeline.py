@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from conformance.verdict import Finding, Verdict
 from reports import html
@@ -28,6 +29,15 @@ def lane_of(timeline: Timeline, kind: str) -> Lane:
     return next(lane for lane in timeline.lanes if lane.kind == kind)
 
 
+def pointed(verdict: Verdict, location: str) -> Verdict:
+    return replace(
+        verdict,
+        requirements=tuple(
+            replace(r, findings=tuple(replace(f, location=location) for f in r.findings)) for r in verdict.requirements
+        ),
+    )
+
+
 def finding_of(verdict: Verdict, id: str) -> Finding:
     return next(finding for finding in verdict.findings if finding.requirement == id)
 
@@ -45,6 +55,16 @@ def test_the_frame_that_reached_the_wrong_user_is_marked_in_their_lane(history: 
         f"connection 2 of {OTHER}",
     ]
     assert len(timeline.links) == 1
+
+
+def test_findings_may_have_histories_of_their_own_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    verdict = judged(leaking(), folder / "history.jsonl")
+    assert kinds(drawn(verdict, folder, "ISO-01"))[-4:] == ["run", "tool", "call", "fault"]
+    (folder / "history.jsonl").rename(tmp_path / "history.jsonl")
+    outside = pointed(verdict, "../history.jsonl:2")
+    assert kinds(drawn(outside, folder, "ISO-01")) == kinds(drawn(outside, None, "ISO-01"))
 
 
 def test_the_lanes_hold_run_tools_model_calls_and_faults(history: Path) -> None:

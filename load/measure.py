@@ -1,0 +1,201 @@
+"""What a load measures of every event, beside what the checks decide: as one more check, which decides nothing."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from conformance.checks.check import EVERY_EVENT, Check, on
+from conformance.events import Ready
+from conformance.express.stretch import Chapter, Stretch
+from conformance.history.operations import Asked
+from conformance.story import Notice, Sighting
+from load.clocks import Offset
+from load.sketch import Sketch
+
+DELIVERY, FIRST_EVENT, RUN = "delivery", "first event", "run"
+Key = tuple[str, str, str]
+WHILE_LATE = ", while the generator was late"
+_KEPT = 4096
+_NEGLIGIBLE = 0.1
+_SECOND_US = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
+
+
+class Second(msgspec.Struct):
+    """What happened in one second of the load: questions asked, runs ended, events, and how late those were."""
+
+    asked: int = 0
+    ended: int = 0
+    events: int = 0
+    delivery: Sketch = msgspec.field(default_factory=Sketch)
+
+
+class Measure(Check):
+    """Sketches of latencies, by what is measured, behaviour and kind of event; and the course of the load.
+
+    `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question to the run's
+    first event, `run` that to its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it
+    took at most as long as was measured.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sketches: dict[Key, Sketch] = {}
+        self.seconds: dict[int, Second] = {}
+        self.offset = Offset(exact=self.world.header.same_clock)
+        self._began = _EPOCH + self.world.header.began_us * _US
+        self._buffers: dict[Key, list[int]] = {}
+
+    # -- one by one -------------------------------------------------------------------------------------------------
+
+    @on(Asked)
+    def asked(self, op: Asked) -> None:
+        """Count a question."""
+        self._second(op.at).asked += 1
+
+    @on(Ready)
+    def ready(self, notice: Notice) -> None:
+        """Learn how the target's clock differs."""
+        ready, connection = notice.event, notice.connection
+        assert isinstance(ready, Ready)
+        if ready.server_time is not None:
+            stamp = (ready.server_time - self._began) // _US
+            self.offset.learn(sent=connection.op.at, told=stamp, came=notice.op.at)
+
+    @on(*EVERY_EVENT)
+    def event(self, seen: Sighting) -> None:
+        """Measure one event."""
+        if seen.foreign or not seen.fresh or seen.stream.resumed or seen.connection.held_back:
+            return
+        story, event, at = seen.story, seen.event, seen.op.at
+        asked = story.request.asked if story.request is not None else None
+        behaviour = (asked.behaviour if asked is not None else None) or ""
+        second = self._second(at)
+        second.events += seen.pieces
+        second.ended += event.terminal
+        opened = seen.connection.connected
+        if event.timestamp is not None and opened is not None:
+            stamp = (event.timestamp - self._began) // _US - self.offset.us
+            if seen.connection.op.ask is not None or opened.at <= stamp:
+                self._sample((DELIVERY, behaviour, event.kind.name), at, at - stamp, second.delivery)
+        if asked is not None and story.first is None:
+            self._sample((FIRST_EVENT, behaviour, ""), at, at - asked.at)
+        if asked is not None and event.terminal and story.terminal is None:
+            self._sample((RUN, behaviour, ""), at, at - asked.at)
+
+    def _sample(self, key: Key, at: int, late_us: int, second: Sketch | None = None) -> None:
+        if self._was_late(at - late_us, late_us):
+            key = (f"{key[0]}{WHILE_LATE}", *key[1:])
+        self._keep(key, (late_us,))
+        if second is not None:
+            second.add(late_us)
+
+    # -- in bulk ----------------------------------------------------------------------------------------------------
+
+    def screen(self, told: Stretch) -> bool:
+        """Let every stretch pass."""
+        return True
+
+    def tally(self, told: Stretch) -> None:
+        """Measure the events of a stretch."""
+        for place in told.milestones:
+            op = told.block.ops[place]
+            if op.__class__ is Asked:
+                self._second(op.at).asked += 1
+        ats = [op.at for op in told.received]
+        if ats:
+            self._tally(told, ats)
+
+    def _tally(self, told: Stretch, ats: list[int]) -> None:
+        late = self._late_us(ats, told.stamps)
+        if self.world.lagged_at >= min(ats) - max(0, *late):
+            self._some(told, ats, late)
+        else:
+            self._all(told, ats, late)
+        for chapter in told.ended:
+            self._second(ats[chapter.stop - 1]).ended += 1
+            self._from_question(RUN, chapter, ats[chapter.stop - 1])
+        for chapter in told.begun:
+            self._from_question(FIRST_EVENT, chapter, ats[chapter.first])
+
+    def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
+        """Return how long after its timestamp each event arrived."""
+        earliest = min(stamps)
+        before = (earliest - self._began) // _US - self.offset.us
+        since = [stamp - earliest for stamp in stamps]
+        if max(since) < _SECOND:
+            return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
+        return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
+
+    def _all(self, told: Stretch, ats: list[int], late: list[int]) -> None:
+        """Measure all events: the generator was not late."""
+        kinds = told.kinds
+        for chapter in told.chapters:
+            behaviour = chapter.asked.behaviour or ""
+            first, stop = chapter.first, chapter.stop
+            for kind in set(kinds[first:stop]):
+                key = (DELIVERY, behaviour, kind.name)
+                self._keep(key, [late[at] for at in range(first, stop) if kinds[at] is kind])
+        self._over_time(ats, late)
+
+    def _over_time(self, ats: Sequence[int], late: list[int]) -> None:
+        first, last = min(ats) // _SECOND_US, max(ats) // _SECOND_US
+        for number in range(first, last + 1):
+            second = self._second(number * _SECOND_US)
+            mine = (
+                late if first == last else [by for at, by in zip(ats, late, strict=True) if at // 1_000_000 == number]
+            )
+            second.events += len(mine)
+            second.delivery.add_all(mine)
+
+    def _some(self, told: Stretch, ats: list[int], late: list[int]) -> None:
+        """Measure the events that the generator's being late did not touch."""
+        for chapter in told.chapters:
+            behaviour = chapter.asked.behaviour or ""
+            for place in range(chapter.first, chapter.stop):
+                second = self._second(ats[place])
+                second.events += 1
+                key = (DELIVERY, behaviour, told.kinds[place].name)
+                self._sample(key, ats[place], late[place], second.delivery)
+
+    def _from_question(self, what: str, chapter: Chapter, at: int) -> None:
+        self._sample((what, chapter.asked.behaviour or "", ""), at, at - chapter.asked.at)
+
+    # -- both -------------------------------------------------------------------------------------------------------
+
+    def _was_late(self, since: int, late_us: int) -> bool:
+        """Tell whether a good part of what was measured may be the generator's own lateness."""
+        return self.world.lagged_at >= since and self.world.lags.since(since, self.world.now) > late_us * _NEGLIGIBLE
+
+    def _second(self, at: int) -> Second:
+        number = at // _SECOND_US
+        second = self.seconds.get(number)
+        if second is None:
+            second = self.seconds[number] = Second()
+        return second
+
+    def _keep(self, key: Key, durations: Sequence[int]) -> None:
+        kept = self._buffers.setdefault(key, [])
+        kept += durations
+        if len(kept) >= _KEPT:
+            self._pour(key, kept)
+
+    def _pour(self, key: Key, kept: list[int]) -> None:
+        self.sketches.setdefault(key, Sketch()).add_all(kept)
+        kept.clear()
+
+    def settled(self) -> dict[Key, Sketch]:
+        """Return the sketches with everything measured so far."""
+        for key, kept in self._buffers.items():
+            if kept:
+                self._pour(key, kept)
+        return self.sketches
+
+
+def measured(checks: Sequence[Check]) -> Measure:
+    """Return the one that measures."""
+    return next(check for check in checks if isinstance(check, Measure))
