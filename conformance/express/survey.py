@@ -16,6 +16,8 @@ from conformance.story import Connection
 from conformance.world import World
 
 T = TypeVar("T")
+_ROUND = frozenset(range(0, 1_000_000, 10_000))
+"""The microseconds that may be written in less than three digits."""
 _MOST_ASKED = 128
 _MOST_UNANSWERED = 64
 _ASKS_A_RUN = (Action.START, Action.CONTINUE)
@@ -287,7 +289,7 @@ def _in_time(told: Stretch) -> bool:
             return False
     if [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
         return False
-    round_ones = [at for at, micro in enumerate(told.micros) if not micro % 10_000]
+    round_ones = [at for at, micro in enumerate(told.micros) if micro in _ROUND]
     return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
 
 
