@@ -40,14 +40,15 @@ PLACEHOLDERS = frozenset(
 )
 SHORTEST = 8
 _LONGEST = 14
-_SUSPECT = frozenset("0fF")
+_PLAIN = frozenset(map(chr, range(33, 127)))
+_UNSUSPECTED = _PLAIN - frozenset("0fF")
 _REMEMBERED = 16_384
 
 
 def is_placeholder(identifier: str) -> bool:
     """Tell whether an id stands in for one that is missing (IDN-02)."""
     length = len(identifier)
-    if length > _LONGEST and identifier[0] not in _SUSPECT and identifier[0].isalnum() and identifier[-1].isalnum():
+    if length > _LONGEST and identifier[0] in _UNSUSPECTED and identifier[-1] in _PLAIN:
         return False  # the usual case: too long for a word, not a UUID of zeros or ones, and nothing to strip
     if length > 36:
         return False

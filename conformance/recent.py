@@ -67,21 +67,24 @@ class Recent(Generic[K, V]):
 class RecentSet(Generic[K]):
     """Remembers the most recent keys in bounded memory: at least the `keep` added last, as `Recent` does."""
 
-    __slots__ = ("_keep", "_old", "_young")
+    __slots__ = ("_entered", "_keep", "_old", "_young")
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
         self._young: set[K] = set()
         self._old: set[K] = set()
+        self._entered: list[Collection[K]] = []
 
-    def update(self, keys: Iterable[K]) -> None:
-        """Remember all of these."""
-        self._young.update(keys)
-        if len(self._young) >= self._keep:
-            self._old, self._young = self._young, set()
-
-    def any_of(self, keys: Collection[K]) -> list[K]:
-        """Return those of `keys` that are remembered."""
-        if self._young.isdisjoint(keys) and self._old.isdisjoint(keys):
-            return []
-        return [key for key in keys if key in self._young or key in self._old]
+    def enter(self, keys: Collection[K]) -> list[K]:
+        """Remember all of these, each of which comes once; return those that were remembered before."""
+        young, old = self._young, self._old
+        number = len(young) + len(keys)
+        young.update(keys)
+        known: list[K] = []
+        if len(young) < number or not old.isdisjoint(keys):
+            before = old.union(*self._entered)
+            known = [key for key in keys if key in before]
+        self._entered.append(keys)
+        if len(young) >= self._keep:
+            self._old, self._young, self._entered = young, set(), []
+        return known

@@ -1,5 +1,7 @@
 """Runs as they are told: the story of a run, the streams on which it is told, and each sighting of an event."""
 
+from collections.abc import Collection
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -113,11 +115,12 @@ class Tool(msgspec.Struct, eq=False):
 class Story(msgspec.Struct, eq=False):
     """One run: what its events, over all connections, tell together.
 
-    `ids` maps the event ids seen to their seq; `missing` are seqs that no connection has seen though later ones came,
-    `excused` those that may have passed while none was open. `early` holds completions of tools that have not started.
-    `streams` are its deliveries, by the number of the connection; `stream` is the one on which it has been told so far,
-    None where there are several or none. `passage` holds the events that were not yet handed to the checks as a
-    `Passage`.
+    `ids` maps the event ids seen to their seq; it is put together when somebody asks, from `known_ids` and the lists
+    of ids that were `listed` since, each with the seq of its first. `missing` are seqs that no connection has seen
+    though later ones came, `excused` those that may have passed while none was open. `early` holds completions of tools
+    that have not started. `streams` are its deliveries, by the number of the connection; `stream` is the one on which
+    it has been told so far, None where there are several or none. `passage` holds the events that were not yet handed
+    to the checks as a `Passage`.
     """
 
     number: int
@@ -136,7 +139,8 @@ class Story(msgspec.Struct, eq=False):
     terminal: "Sighting | None" = None
     events: int = 0
     high: int = 0
-    ids: dict[str, int] = field(default_factory=dict)
+    known_ids: dict[str, int] = field(default_factory=dict)
+    listed: list[tuple[list[str], int]] = field(default_factory=list)
     missing: set[int] = field(default_factory=set)
     excused: set[int] = field(default_factory=set)
     tools: dict[str, Tool] = field(default_factory=dict)
@@ -147,6 +151,19 @@ class Story(msgspec.Struct, eq=False):
     passage: "list[Sighting]" = field(default_factory=list)
     stop_asked: Asked | None = None
     settled: bool = False
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The event ids seen, with their seq."""
+        for ids, first in self.listed:
+            self.known_ids.update(zip(ids, count(first)))
+        self.listed.clear()
+        return self.known_ids
+
+    @property
+    def event_ids(self) -> Collection[str]:
+        """The event ids seen, each once."""
+        return self.listed[0][0] if len(self.listed) == 1 and not self.known_ids else self.ids
 
     @property
     def script(self) -> list[dict[str, Any]] | None:
@@ -161,7 +178,8 @@ class Story(msgspec.Struct, eq=False):
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
-        self.ids = {}
+        self.known_ids = {}
+        self.listed = []
         self.tools = {}
         self.early = {}
         self.text = []

@@ -57,9 +57,9 @@ def test_what_is_forgotten_on_purpose() -> None:
 
 def test_many_at_once() -> None:
     recent: RecentSet[str] = RecentSet(3)
-    recent.update(["old"])
-    recent.update(["a", "b", "c"])
-    assert recent.any_of(["old", "new", "b"]) == ["old", "b"]
-    recent.update(["d", "e", "f"])
-    assert recent.any_of(["old"]) == []
-    assert recent.any_of({"f": 6}) == ["f"]
+    assert recent.enter(["old"]) == []
+    assert recent.enter(["a", "b", "c"]) == []
+    assert recent.enter(["new", "old", "b"]) == ["old", "b"]  # three new ones: what was older is forgotten
+    assert recent.enter(["c"]) == []
+    assert recent.enter({"c": 6, "d": 7, "new": 8}) == ["c", "new"]
+    assert recent.enter(["e", "c"]) == ["c"]

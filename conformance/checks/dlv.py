@@ -1,5 +1,6 @@
 """DLV: in time, whatever happens. And what timestamps must be (SCH-03, ORD-03): each is read once, here."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ _GAP = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
+_SECOND_US = 1_000_000
 
 
 class Latency(Check):
@@ -34,6 +36,8 @@ class Latency(Check):
         self._slowest: tuple[int, Sighting] | None = None
         self._slow_us = self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms) * 1000
         self._told: list[int] = []
+        self._tenths: Counter[int] = Counter()
+        self._within: int | None = None
         self._excused = 0
 
     @on(Flaw)
@@ -116,32 +120,42 @@ class Latency(Check):
 
     def screen(self, told: Stretch) -> bool:
         """Every event is in time."""
-        self._told = late = self._late_us(told)
+        stamps, began = told.stamps, self._began
+        since = min([stamps[run.first] for run in told.chapters], default=began)
+        until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
+        self._told = late = self._late_us(told, since.replace(microsecond=0), until)
+        self._tenths = tenths = Counter([wait // 100 for wait in late])
+        least, most = min(tenths, default=0) * 100, max(tenths, default=0) * 100 + 99
+        arrived = {((since - began) // _US + least) // _SECOND_US, ((until - began) // _US + most) // _SECOND_US}
+        self._within = arrived.pop() if len(arrived) == 1 and not told.before else None
+        if -self._skew_us < least and most < self._skew_us and most <= self._slow_us:
+            return True
         return not late or (-self._skew_us < min(late) <= max(late) < self._skew_us and max(late) <= self._slow_us)
 
-    def _late_us(self, told: Stretch) -> list[int]:
-        """Return how long after its timestamp each event that is due arrived."""
-        stamps, began = told.stamps, self._began
-        since = min([stamps[run.first] for run in told.chapters], default=began).replace(microsecond=0)
-        until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
+    def _late_us(self, told: Stretch, since: datetime, until: datetime) -> list[int]:
+        """Return how long after its timestamp each event that is due arrived; all were stamped between these times."""
+        began = self._began
         if until - since < _SECOND:
             start = (since - began) // _US
             late = [op.at - micro - start for op, micro in zip(told.received, told.micros, strict=True)]
         else:
-            late = [op.at - (stamp - began) // _US for op, stamp in zip(told.received, stamps, strict=True)]
-        if len(told.passed) < len(late):
+            late = [op.at - (stamp - began) // _US for op, stamp in zip(told.received, told.stamps, strict=True)]
+        if told.passed is not None:
             late = [late[at] for at in told.passed]
         return late + [seen.op.at - (seen.event.timestamp - began) // _US for seen in told.before]  # type: ignore[operator]
 
     def tally(self, told: Stretch) -> None:
         """Count the latencies."""
         self._stamped += len(self._told)
-        self._latency.add_all(self._arrivals(told), self._told)
+        if self._within is not None:
+            self._latency.add_within(self._within, self._tenths)
+        else:
+            self._latency.add_all(self._arrivals(told), self._told)
 
     def _arrivals(self, told: Stretch) -> list[int]:
         """Return when each event that is due arrived."""
         ats = [op.at for op in told.received]
-        if len(told.passed) < len(ats):
+        if told.passed is not None:
             ats = [ats[at] for at in told.passed]
         return ats + [seen.op.at for seen in told.before]
 

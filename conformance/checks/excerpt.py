@@ -35,3 +35,11 @@ def novel(seen: Sighting) -> bytes:
 
 def _named(event: RunEvent) -> tuple[str | None, ...]:
     return event.agent_name, event.thread_id, event.user_id, event.traceparent
+
+
+def without(raw: bytes, text: str | None) -> bytes:
+    """Return a frame without this text of its, where that stands there as it is and is ASCII."""
+    if not text or not text.isascii():
+        return raw
+    before, _, after = raw.partition(b'"%b"' % text.encode())
+    return before + b" " + after

@@ -1,7 +1,7 @@
 """Waits, counted: in tenths of a millisecond, for each second of the history in which they ended."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from conformance.verdict import Block, Distribution, Measurement
 
@@ -31,15 +31,20 @@ class Histogram:
             return
         if min(us) < 0 or max(us) // 100 > _LONGEST:
             us = [min(_LONGEST * 100, max(0, wait)) for wait in us]
-        second = min(ats) // _SECOND_US
-        if second == max(ats) // _SECOND_US:
-            base = second * _TENTHS
-            keys = Counter([base + wait // 100 for wait in us])
-        else:
-            keys = Counter([at // _SECOND_US * _TENTHS + wait // 100 for at, wait in zip(ats, us, strict=True)])
-        for key, count in keys.items():
+        self._enter(Counter([at // _SECOND_US * _TENTHS + wait // 100 for at, wait in zip(ats, us, strict=True)]))
+
+    def add_within(self, second: int, tenths: Mapping[int, int]) -> None:
+        """Count waits that all ended in this second of the history: how many there are of so many tenths of a ms."""
+        base = second * _TENTHS
+        counts: Counter[int] = Counter()
+        for wait, count in tenths.items():
+            counts[base + min(_LONGEST, max(0, wait))] += count
+        self._enter(counts)
+
+    def _enter(self, counts: Counter[int]) -> None:
+        for key, count in counts.items():
             self._counts[key] = self._counts.get(key, 0) + count
-        self.samples += len(us)
+        self.samples += counts.total()
 
     def over(self, bound_ms: float) -> int:
         """Return how many samples lie above a bound."""

@@ -283,11 +283,9 @@ class Uniqueness(Check):
     @on(Story)
     def settled(self, story: Story) -> None:
         """The event ids of a run are not those of another."""
-        shared = self._event_ids.any_of(story.ids)
         last = [story.last] if story.last else []
-        for event_id in shared:
+        for event_id in self._event_ids.enter(story.event_ids):
             self._same(story, event_id, last)
-        self._event_ids.update(story.ids)
 
     def _again(self, seen: Sighting) -> None:
         """An event delivered again: it must have kept its id, and the id its event."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance import canary, script
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
-from conformance.checks.excerpt import novel, parts_with
+from conformance.checks.excerpt import novel, parts_with, without
 from conformance.checks.overlap import concurrent
 from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
 from conformance.express.stretch import Stretch
@@ -22,6 +22,7 @@ _SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(2
 _APART = bytes(c if (c < 128 and chr(c).isalnum()) or chr(c) in "_-" else 32 for c in range(256))
 _KEYS = b"agent_started event_id run_id thread_id user_id timestamp agent_name payload request_id traceparent"
 _ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.STOPPED)
+_FIRST_AND_LAST = (Kind.STARTED, Kind.COMPLETED)
 
 
 class Leaks(Check):
@@ -250,8 +251,9 @@ class Leaks(Check):
     def _frames_plain(self, told: Stretch) -> bool:
         """Tell whether start events name nobody but their own run and user, and payloads nobody at all."""
         raws = told.raws
-        passed: Container[int] = set(told.passed) if len(told.passed) < len(raws) else range(len(raws))
-        due = [raws[at] for at in told.others if at in passed and told.kinds[at] is not Kind.STARTED]
+        passed: Container[int] = range(len(raws)) if told.passed is None else set(told.passed)
+        due = [raws[at] for at in told.others if at in passed and told.kinds[at] not in _FIRST_AND_LAST]
+        due += [without(raws[run.stop - 1], run.text) for run in told.ended]
         pieces = [raw[raw.find(b'"payload"') :] for raw in due]
         if min(map(len, pieces), default=9) < 9:  # the key is written otherwise
             return False

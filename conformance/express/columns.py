@@ -1,6 +1,7 @@
 """What the columns of a stretch tell: whose canaries its frames hold, its tool calls, and what its runs streamed."""
 
 from bisect import bisect_left
+from itertools import chain
 
 from conformance import canary
 from conformance.events import Kind
@@ -46,9 +47,11 @@ def only_own_canaries(told: Stretch) -> bool:
     for chapter, after in zip(told.chapters, last, strict=True):
         passed = chapter.stop if chapter.ends else _passed(chapter, after)
         chapter.passed = passed - chapter.first
-        told.passed += range(chapter.first, passed)
         if chapter.passed and chapter.story is not None:
             told.before += chapter.story.passage
+    if len(told.ended) < len(told.chapters):
+        spans = [range(chapter.first, chapter.first + chapter.passed) for chapter in told.chapters]
+        told.passed = list(chain.from_iterable(spans))
     return True
 
 

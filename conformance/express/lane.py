@@ -139,8 +139,9 @@ class Lane:
         world, connection = self._world, chapter.connection
         world.frames += 1
         connection.received += 1
-        answer = told.block.ops[place].frame.payload
-        chapter.notice = world.notice(connection, _READ(told.block.lines[place]), answer)
+        received = told.block.ops[place]
+        op = Unread(received.at, connection.number, Raw(told.block.lines[place]))
+        chapter.notice = world.notice(connection, op, received.frame.payload)
         chapter.story = story = world.stories[chapter.run_id]
         mine = world.open_of[chapter.user]
         if len(mine) > 1:
@@ -164,7 +165,7 @@ class Lane:
         story.events += stop - first
         story.stream.events += stop - first
         story.high = story.stream.high = chapter.high + stop - first
-        story.ids.update(zip(told.ids[first:stop], range(chapter.high + 1, story.high + 1), strict=True))
+        story.listed.append((told.ids[first:stop], chapter.high + 1))
         story.thought = story.thought or Kind.THINKING in told.kinds[first:stop]
         needed = [stop - 1] if chapter.ends else list(range(first, stop))
         for call in chapter.calls:

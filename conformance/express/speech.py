@@ -15,14 +15,15 @@ class Speech:
     """Reads the lines of a history in `dialect`: those that may be plain, in one step.
 
     `received` is the class of received frames that are told by the book, `acceptance` that of their frames that accept
-    a question; all others are run events, of these `kinds`; `end` is what completes a
-    run. None of it stands for any other frame.
+    a question; all others are run events, of these `kinds`: `text` is what streams text, `end` what completes a run.
+    None of it stands for any other frame.
     """
 
     def __init__(self, frames: Any, acceptance: type) -> None:
         self.acceptance = acceptance
         self.kinds: dict[type, Kind] = {frame: frame.kind for frame in get_args(frames) if frame is not acceptance}
-        self.end = next(frame for frame, kind in self.kinds.items() if kind is Kind.COMPLETED)
+        frame_of = {kind: frame for frame, kind in self.kinds.items()}
+        self.text, self.end = frame_of[Kind.TEXT], frame_of[Kind.COMPLETED]
         self.received: type = msgspec.defstruct(
             "PlainReceived",
             [("at", int), ("conn", int), ("frame", frames)],

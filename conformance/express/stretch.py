@@ -85,7 +85,8 @@ class Stretch(msgspec.Struct, eq=False):
 
     `accepted` are the runs accepted in it, in order. The columns hold the events run by run: `places` where in the
     block each stands, `received` its operation, `raws` its line, `micros` the microseconds of its timestamp; `others`
-    are the events that stream no text. `marks` are the ids and canaries that the stretch brings, and whose they are.
+    are the events that stream no text, `passed` those that are due to be judged as a `Passage`, None where all are.
+    `marks` are the ids and canaries that the stretch brings, and whose they are.
     """
 
     block: Block
@@ -105,7 +106,7 @@ class Stretch(msgspec.Struct, eq=False):
     micros: list[int]
     others: list[int]
     calls: list[Call] = field(default_factory=list)
-    passed: list[int] = field(default_factory=list)
+    passed: list[int] | None = None
     before: list[Sighting] = field(default_factory=list)
     begun: list[Chapter] = field(default_factory=list)
     ended: list[Chapter] = field(default_factory=list)

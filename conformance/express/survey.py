@@ -39,13 +39,13 @@ class Survey:
         self._answered: set[tuple[str, str]] = set()
         self._milestones: list[int] = []
         self._marks: dict[bytes, str] = {}
-        self.stop = self._walk(range(start, stop))
+        self.stop = self._walk(start, stop)
 
-    def _walk(self, places: range) -> int:
+    def _walk(self, start: int, stop: int) -> int:
         """Part the events by their runs, up to the first that does not keep its run's numbers and names."""
         received: Any = self._block.speech.received
         run_id: Any = self  # no event's
-        for place, op in zip(places, self._block.ops[places.start : places.stop], strict=True):
+        for place, op in enumerate(self._block.ops[start:stop], start):
             if type(op) is not received:
                 if not self._besides(op, place):
                     return place
@@ -73,7 +73,7 @@ class Survey:
             ):
                 return place
             told.append(place)
-        return places.stop
+        return stop
 
     def _besides(self, op: Any, place: int) -> bool:
         """Take in an operation that is no received frame; tell whether it goes by the book."""
@@ -202,9 +202,12 @@ class Survey:
         places = list(chain.from_iterable([chapter.places for chapter in chapters]))
         received: list[Any] = _picked(block.ops, chapters)
         events = [op.frame for op in received]
-        kinds = list(map(block.speech.kinds.__getitem__, map(type, events)))
         stamps = [event.timestamp for event in events]
-        text = Kind.TEXT
+        text: Any = block.speech.text
+        others = [at for at, event in enumerate(events) if type(event) is not text]
+        kinds = [Kind.TEXT] * len(events)
+        for at in others:
+            kinds[at] = block.speech.kinds[type(events[at])]
         told = Stretch(
             block,
             self._start,
@@ -221,7 +224,7 @@ class Survey:
             ids=[event.event_id for event in events],
             stamps=stamps,
             micros=[stamp.microsecond for stamp in stamps],
-            others=[at for at, kind in enumerate(kinds) if kind is not text],
+            others=others,
         )
         plain = _divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
         if not plain:

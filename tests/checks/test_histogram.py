@@ -1,3 +1,4 @@
+from collections import Counter
 from random import Random
 
 import pytest
@@ -21,6 +22,16 @@ def test_many_at_once_are_counted_as_one_by_one(seconds: int) -> None:
         single.add(at, wait)
     assert bulk.distributions("x") == single.distributions("x")
     assert [bulk.percentile(p) for p in (5, 50, 99)] == [single.percentile(p) for p in (5, 50, 99)] == [1, 5, 60_000]
+    assert bulk.samples == single.samples == 300
+
+
+def test_many_within_a_second_are_counted_as_one_by_one() -> None:
+    _, us = waits(300, 1)
+    bulk, single = Histogram(), Histogram()
+    bulk.add_within(7, Counter(wait // 100 for wait in us))
+    for wait in us:
+        single.add(7_500_000, wait)
+    assert bulk.distributions("x") == single.distributions("x")
     assert bulk.samples == single.samples == 300
 
 
