@@ -134,11 +134,16 @@ class Leaks(Check):
 
     def _also(self, user: str, connection: Connection) -> list[str]:
         """Return what is violated besides where something of a user shows on another's connection."""
-        if user in self._trespass.get(connection.number, {}).values():
+        if any(owner == user and self._let_in(ask) for ask, owner in self._trespass.get(connection.number, {}).items()):
             return ["ISO-07"]
         if frozenset((user, connection.user)) in self._neighbours:
             return []  # one was in the other's thread
         return ["ISO-10"] if user in self._gone and not self.world.connections_of(user) else []
+
+    def _let_in(self, ask: int) -> bool:
+        """Tell whether what shows may answer the question: to continue a thread takes a run, which begins first."""
+        request = self.world.request_of(ask)
+        return request is None or not request.runs or request.accepted is not None or request.story is not None
 
     @on(Ready, Accepted, Unknown, Pong, Heartbeat)
     def notice(self, notice: Notice) -> None:

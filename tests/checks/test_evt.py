@@ -493,6 +493,27 @@ def test_a_tool_that_never_completes() -> History:
 
 
 @bad(
+    "EVT-07",
+    message="the run ends while tool call * is open",
+    expected="a completion of every tool before the run's end",
+    actual="completed with echo still open",
+    witnesses=("tool_executing", "agent_completed"),
+)
+def test_a_tool_of_which_a_slow_reader_may_have_missed_the_completion() -> History:
+    history = History()
+    socket = history.connect()
+    run = socket.start()
+    socket.reads(paused=True)
+    socket.reads(paused=False)
+    run.started()
+    run.thinking()
+    run.tool_started()
+    run.completed()
+    socket.closed(ClosedBy.TARGET, 4408)
+    return history
+
+
+@bad(
     "EVT-05",
     "EVT-02",
     message="tool call * (echo) never completes",

@@ -391,6 +391,22 @@ def test_who_was_refused_a_thread_gets_what_everybody_gets() -> History:
     return history
 
 
+@bad(
+    "ISO-03",
+    "ISO-01",
+    "ISO-02",
+    message="an event of user-alice's run on a connection of user-bobby",
+    expected="only runs of user-bobby",
+    actual="started of run *",
+    witnesses=("asked", "agent_started"),
+)
+def test_who_is_about_to_be_refused_a_thread_gets_what_everybody_gets() -> History:
+    history, alices, bobs_socket, nosy = trespass()
+    alices.socket.start(thread_id=alices.thread_id).whole(on=[alices.socket, bobs_socket])
+    bobs_socket.error("not_found", f"No thread {alices.thread_id}.", request_id=nosy.asked.request_id)
+    return history
+
+
 @undecided("ISO-07", reason="nothing was seen")
 def test_to_name_a_run_and_its_thread_is_no_trespass_in_the_thread() -> History:
     """Whether the run may be stopped is for ACC-04 to judge."""
