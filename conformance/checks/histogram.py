@@ -10,20 +10,23 @@ _TENTHS = 1 << 20
 _LONGEST = 600_000
 _SECOND_US = 1_000_000
 _MOST_BLOCKS = 120
+_MOST_COUNTS = 50_000
 
 
 class Histogram:
-    """Counts of waits; what is longer than a minute counts as a minute. Percentiles are whole ms, rounded up."""
+    """Counts of waits; what is longer than a minute counts as a minute. Percentiles are whole ms, rounded up.
+
+    Of a long history several seconds are counted as one, so that memory does not grow with it.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
+        self._together = 1
         self.samples = 0
 
     def add(self, at: int, us: int) -> None:
         """Count a wait of `us` that ended `at` (both in µs)."""
-        key = at // _SECOND_US * _TENTHS + min(_LONGEST, max(0, us // 100))
-        self._counts[key] = self._counts.get(key, 0) + 1
-        self.samples += 1
+        self._enter({at // _SECOND_US * _TENTHS + min(_LONGEST, max(0, us // 100)): 1})
 
     def add_all(self, ats: Sequence[int], us: Sequence[int]) -> None:
         """Count many waits, each with its end (in µs)."""
@@ -41,10 +44,19 @@ class Histogram:
             counts[base + min(_LONGEST, max(0, wait))] += count
         self._enter(counts)
 
-    def _enter(self, counts: Counter[int]) -> None:
+    def _enter(self, counts: Mapping[int, int]) -> None:
+        if self._together > 1:
+            counts = _summed((self._coarse(key), count) for key, count in counts.items())
         for key, count in counts.items():
             self._counts[key] = self._counts.get(key, 0) + count
-        self.samples += counts.total()
+        self.samples += sum(counts.values())
+        while len(self._counts) > _MOST_COUNTS:
+            self._together *= 2
+            self._counts = _summed((self._coarse(key), count) for key, count in self._counts.items())
+
+    def _coarse(self, key: int) -> int:
+        second, tenths = divmod(key, _TENTHS)
+        return (second - second % self._together) * _TENTHS + tenths
 
     def over(self, bound_ms: float) -> int:
         """Return how many samples lie above a bound."""
@@ -71,7 +83,7 @@ class Histogram:
         if not self.samples:
             return []
         seconds = max(self._counts) // _TENTHS + 1
-        block_s = -(-seconds // _MOST_BLOCKS)
+        block_s = -(-seconds // _MOST_BLOCKS // self._together) * self._together
         blocks: dict[int, dict[int, int]] = {}
         for key in sorted(self._counts):
             second, tenths = divmod(key, _TENTHS)

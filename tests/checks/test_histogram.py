@@ -46,6 +46,22 @@ def test_a_long_history_is_published_in_few_blocks() -> None:
     assert sum(sum(block.counts.values()) for block in published.blocks) == 1_000
 
 
+def test_memory_does_not_grow_with_the_history() -> None:
+    """However the waits came in, and though none was like another."""
+    waits = [(second * 1_000_000, tenths * 100) for second in range(2_000) for tenths in range(60)]
+    single, bulk = Histogram(), Histogram()
+    for at, us in waits:
+        single.add(at, us)
+    for first in range(0, len(waits), 1_000):
+        bulk.add_all(*zip(*reversed(waits[first : first + 1_000]), strict=True))
+    (published,) = single.distributions("x")
+    assert bulk.distributions("x") == [published]
+    assert published.block_s == 20  # seconds are counted by fours
+    assert sum(sum(block.counts.values()) for block in published.blocks) == single.samples == 120_000
+    assert single.percentile(50) == 3
+    assert len(single._counts) <= 50_000
+
+
 @pytest.mark.parametrize(("us", "upper"), [(0, 100), (1_250, 1_300), (99_999, 100_000), (100_500, 101_000)])
 def test_bins_are_known_by_their_upper_end(us: int, upper: int) -> None:
     histogram = Histogram()
