@@ -11,6 +11,7 @@ from contracts.syntax import inside, last_word, without_docstring
 
 _BROAD = frozenset({"Exception", "BaseException"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_EVERYBODYS = re.compile(r"(?:^|_)(?:shared|global|default|fallback|legacy|singleton)(?:_|$)", re.IGNORECASE)
 _ASIDE = re.compile(r"telemetry|metric|trac|span|log|callback|debug|close|stop|shutdown|cleanup", re.IGNORECASE)
 
 
@@ -19,6 +20,7 @@ def look(source: Source, config: Config, marks: Marks) -> None:
     if source.is_test:
         return
     words = set(config.delivery)
+    instances = _instances(source)
     marks.count(sum(bool(words & _words(function.name)) for function, _ in source.index.functions()))
     for node, place in source.index.of(ast.Try):
         function = place.function
@@ -27,7 +29,8 @@ def look(source: Source, config: Config, marks: Marks) -> None:
         for handler in node.handlers:
             if not _broad(handler):
                 continue
-            swallows = _swallows(handler)
+            shared = _falls_back(handler, instances, words)
+            swallows = f"falls back to {shared}, which is everybody's" if shared else _swallows(handler)
             if not swallows:
                 continue
             delivers = _delivers(node, words) and not _ASIDE.search(f"{function.name} {place.qualified}")
@@ -48,6 +51,29 @@ def _delivers(block: ast.Try, words: set[str]) -> bool:
     """Tell whether something is sent in the block itself."""
     calls = [node for statement in block.body for node in (statement, *inside(statement)) if isinstance(node, ast.Call)]
     return any(words & _words(last_word(call.func)) or last_word(call.func) == "put" for call in calls)
+
+
+def _instances(source: Source) -> set[str]:
+    """Return the names of the objects that are made at module level."""
+    return {
+        target.id
+        for made, place in source.index.assignments()
+        if place.at_module_level and isinstance(made.value, ast.Call)
+        for target in made.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _falls_back(handler: ast.ExceptHandler, instances: set[str], words: set[str]) -> str:
+    """Return the object by which a handler delivers, where it is made at module level and named as everybody's."""
+    for node in (node for statement in handler.body for node in (statement, *inside(statement))):
+        if isinstance(node, ast.Call) and words & _words(last_word(node.func)):
+            root = node.func
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in instances and _EVERYBODYS.search(root.id):
+                return root.id
+    return ""
 
 
 def _swallows(handler: ast.ExceptHandler) -> str:
@@ -92,6 +118,14 @@ def publish_all(bus, events):
             bus.publish(event)
         except:  # wrong
             return True
+
+default_bus = Bus()
+
+async def emit_event(bus, event):
+    try:
+        await bus.emit(event)
+    except Exception:  # wrong
+        await default_bus.emit(event)
 """,
     good="""
 --- shop/events.py
@@ -109,5 +143,14 @@ def parse(text):
         return int(text)
     except Exception:
         pass
+
+default_log = Log()
+
+async def emit_event(bus, event):
+    try:
+        await bus.emit(event)
+    except Exception as error:
+        default_log.write(error)
+        await bus.emit(Undelivered(event))
 """,
 )
