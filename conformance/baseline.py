@@ -4,7 +4,6 @@ A baseline is a TOML file of `[[known]]` tables, read strictly by `load`. `compa
 pure: what is accepted, new, stale or expired follows from the two and the date alone.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
@@ -18,6 +17,7 @@ import msgspec
 
 from conformance.catalogue import Catalogue, Level, UnknownRequirement
 from conformance.errors import UsageError
+from conformance.nearest import guess
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
 
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?P<name>[^\]]*?)[ \t]*\]\]", re.MULTILINE)
@@ -158,7 +158,7 @@ def parse(text: str, *, path: str, catalogue: Catalogue, scenarios: Collection[s
         raise UsageError(f"{path}: not a baseline: {error}") from error
     tables = document.pop("known", [])
     for name in document:
-        raise UsageError(f"{path}: {name}: unknown key; {_guess(name, ['known'])}")
+        raise UsageError(f"{path}: {name}: unknown key; {guess(name, ['known'])}")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UsageError(f"{path}: known: expected [[known]] tables")
     lines = [text.count("\n", 0, found.start()) + 1 for found in _HEADER.finditer(text) if found["name"] == "known"]
@@ -189,7 +189,7 @@ class _Reader:
         keys = [field for field in Known.__struct_fields__ if field != "line"]
         for key in table:
             if key not in keys:
-                raise self._wrong(key, f"unknown key; {_guess(key, keys)}")
+                raise self._wrong(key, f"unknown key; {guess(key, keys)}")
         for key in ("requirement", "reason"):
             if key not in table:
                 raise self._wrong(key, "expected in each entry, found none")
@@ -204,7 +204,7 @@ class _Reader:
         scenarios = (named,) if isinstance(named, str) else tuple(named)
         for scenario in scenarios:
             if scenario not in self.scenarios:
-                raise self._wrong("scenario", f"there is no {scenario!r}; {_guess(scenario, self.scenarios)}")
+                raise self._wrong("scenario", f"there is no {scenario!r}; {guess(scenario, self.scenarios)}")
         return Known(**{**table, "scenario": scenarios}, line=self.line)
 
     def _typed(self, key: str, value: object) -> None:
@@ -223,9 +223,3 @@ class _Reader:
     def _wrong(self, key: str, problem: str) -> UsageError:
         at = f"{self.path}:{self.line}" if self.line else self.path
         return UsageError(f"{at}: [[known]] {key}: {problem}")
-
-
-def _guess(name: str, names: Iterable[str]) -> str:
-    known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"

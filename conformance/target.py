@@ -1,6 +1,5 @@
 """The target: what to test, how to reach it, how to speak to it. Read from `target.toml` and the command line."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -12,6 +11,7 @@ import msgspec
 from conformance.bounds import Bounds
 from conformance.capabilities import CAPABILITIES
 from conformance.errors import UsageError
+from conformance.nearest import choices
 
 Behaviour = Literal["chat", "tool", "tool_failure", "parallel_tools", "model_failure", "hang", "recall", "long"]
 BEHAVIOURS: tuple[str, ...] = get_args(Behaviour)
@@ -190,8 +190,7 @@ def check(target: Target, path: str) -> None:
 
 def _known(name: str, names: tuple[str, ...], message: str) -> None:
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        raise UsageError(f"{message}; {f'did you mean {near[0]}? ' if near else ''}expected one of {', '.join(names)}")
+        raise UsageError(f"{message}; {choices(name, names)}")
 
 
 def _expand(value: Any, path: str, key: str) -> Any:
@@ -227,10 +226,8 @@ def _explain(error: str) -> str:
         struct: Any = _TABLES.get(table, Goals if table.startswith("objectives") else Target)
         names = struct.__struct_fields__
         names = tuple(name for name in names if name != "directory")
-        near = difflib.get_close_matches(unknown[1], names, n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
         what = f"[{table}] {unknown[1]}: unknown key" if table else f"[{unknown[1]}]: unknown table"
-        return f"{what}; {guess}expected one of {', '.join(names)}"
+        return f"{what}; {choices(unknown[1], names)}"
     return f"{_place(path)}: {_in_words(problem, path)}"
 
 

@@ -1,10 +1,8 @@
 """What a project says about itself: `contracts.toml`, or `[tool.agent-conformance]` in its pyproject.toml."""
 
-import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import msgspec
 
 from conformance.catalogue import load as catalogue
 from conformance.errors import UsageError
+from conformance.nearest import guess
 
 TABLE = "agent-conformance"
 FILE = "contracts.toml"
@@ -126,7 +125,7 @@ def parse(data: dict[str, Any], *, path: Path) -> Config:
     for table, entries in (("ignore", config.ignore), ("not_applicable", config.not_applicable)):
         for entry in entries:
             if entry.rule not in known:
-                raise UsageError(f"{path}: [[{table}]] rule: there is no {entry.rule!r}; {_guess(entry.rule, known)}")
+                raise UsageError(f"{path}: [[{table}]] rule: there is no {entry.rule!r}; {guess(entry.rule, known)}")
             if not entry.reason.strip():
                 raise UsageError(f"{path}: [[{table}]] reason: expected a text that is not empty for {entry.rule}")
     return config
@@ -165,10 +164,4 @@ def _explain(error: str) -> str:
     }.get(table, Config)
     names = [name for name in struct.__struct_fields__ if name != "file"]
     place = f"[[{table}]] {unknown[1]}" if table else unknown[1]
-    return f"{place}: unknown key; {_guess(unknown[1], names)}"
-
-
-def _guess(name: str, names: Iterable[str]) -> str:
-    known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+    return f"{place}: unknown key; {guess(unknown[1], names)}"

@@ -12,8 +12,9 @@ from conformance.dialects.dialect import Framing
 from conformance.dialects.mapping import kinds, paths, template
 from conformance.dialects.mapping.model import EVENT, FRAMINGS, Mapping, Request, Rule, Transport
 from conformance.dialects.mapping.source import FORMS, RFC3339, Source
-from conformance.dialects.mapping.table import Table, guess
+from conformance.dialects.mapping.table import Table
 from conformance.errors import UsageError
+from conformance.nearest import choices
 
 _REQUESTS = ("start", "continue", "stop", "resume", "ping", "read")
 _NEEDED = {"stop": ("stop",), "resume": ("resume", "read")}
@@ -100,7 +101,7 @@ def _rule(data: dict[str, Any], number: int, file: str, envelope: dict[str, Sour
     table = Table(data, file, f"[[event]] {number}" + (f" ({name})" if isinstance(name, str) else ""))
     kind = kinds.KINDS.get(table.choice("is", tuple(kinds.KINDS), ""))
     if kind is None:
-        raise table.error("is", f"expected what the frame means, found none; {guess('', kinds.KINDS)}")
+        raise table.error("is", f"expected what the frame means, found none; {choices('', kinds.KINDS)}")
     sources = _sources(table, kind.fields, lenient=() if kind.of_run else kind.fields)
     for field in kind.needs:
         if field not in sources:

@@ -1,10 +1,10 @@
 """A table of a mapping file, read strictly: whatever is wrong is a `UsageError` that names file, key and the remedy."""
 
-import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from conformance.errors import UsageError
+from conformance.nearest import choices
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Table:
         """Return one of several words."""
         value = self.raw(key)
         if value is not None and value not in options:
-            raise self.error(key, f"{value!r} is not known; {guess(value, options)}")
+            raise self.error(key, f"{value!r} is not known; {choices(str(value), options)}")
         return default if value is None else str(value)
 
     def words(self, key: str, options: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class Table:
             raise self.error(key, f"expected a list of strings, got {value!r}")
         for word in value or ():
             if options is not None and word not in options:
-                raise self.error(key, f"{word!r} is not known; {guess(word, options)}")
+                raise self.error(key, f"{word!r} is not known; {choices(str(word), options)}")
         return tuple(value or ())
 
     def strings(self, key: str) -> dict[str, str]:
@@ -90,11 +90,4 @@ class Table:
         """Raise where there is a key that nobody asked for."""
         for key in self._data:
             if key not in self._asked:
-                raise self.error(key, f"unknown key; {guess(key, self._asked)}")
-
-
-def guess(word: Any, options: Iterable[str]) -> str:
-    """Say what was expected instead of a word, the nearest first."""
-    known = list(dict.fromkeys(options))
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"{f'did you mean {near[0]}? ' if near else ''}expected one of {', '.join(known)}"
+                raise self.error(key, f"unknown key; {choices(key, self._asked)}")

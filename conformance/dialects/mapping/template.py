@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
-from conformance.dialects.mapping.table import guess
+from conformance.nearest import choices
 
 NAMES = ("text", "request_id", "thread_id", "run_id", "user", "after_seq")
 _BRACES = re.compile(r"\{([A-Za-z_]+)\}")
@@ -17,7 +17,7 @@ def checked(text: str) -> str:
     """Return a template as it is. Raises `ValueError` where it names what there is not."""
     for name in _BRACES.findall(text):
         if name not in NAMES:
-            raise ValueError(f"{{{name}}} is not known; {guess(name, NAMES)}")
+            raise ValueError(f"{{{name}}} is not known; {choices(name, NAMES)}")
     return text
 
 
