@@ -172,7 +172,7 @@ class Latency(Check):
         self.distributions += latency.distributions("delivery latency")
         over = latency.over(bound)
         self.shares["DLV-02"] = (over, latency.samples, _ALLOWED_LATE)
-        decision = share(over, latency.samples, 0.05)
+        decision = share(*self.shares["DLV-02"])
         if decision is Decision.ABOVE and self._slowest is not None:
             self.fail(
                 "DLV-02",
@@ -190,7 +190,7 @@ class Latency(Check):
         elif decision is Decision.UNDECIDED and latency.samples:
             self.undecided["DLV-02"] = (
                 f"{over} of {latency.samples} events later than {bound:,.0f} ms is too few samples "
-                f"({needed(0.05)} on time would decide it)"
+                f"({needed(_ALLOWED_LATE)} on time would decide it)"
             )
 
 
@@ -242,7 +242,7 @@ class Delivery(Check):
         self.shares["DLV-01"] = (self._lost, self._expected, 1 - wanted)
         ratio = 1 - self._lost / self._expected
         self.measured.append(Measurement("delivered", ratio * 100, "%", self._expected))
-        decision = share(self._lost, self._expected, 1 - wanted)
+        decision = share(*self.shares["DLV-01"])
         if decision is Decision.ABOVE:
             self.fail(
                 "DLV-01",
@@ -307,7 +307,7 @@ class FirstEvent(Check):
         self.distributions += waits.distributions("first event")
         over = waits.over(self._bound)
         self.shares["DLV-09"] = (over, waits.samples, _ALLOWED_LATE)
-        decision = share(over, waits.samples, 0.05)
+        decision = share(*self.shares["DLV-09"])
         if decision is Decision.ABOVE and self._slowest is not None:
             self.fail(
                 "DLV-09",
@@ -320,7 +320,7 @@ class FirstEvent(Check):
         elif decision is Decision.UNDECIDED and waits.samples:
             self.undecided["DLV-09"] = (
                 f"{over} of {waits.samples} first events later than {self._bound:,.0f} ms is too few samples "
-                f"({needed(0.05)} on time would decide it)"
+                f"({needed(_ALLOWED_LATE)} on time would decide it)"
             )
 
 
