@@ -2,12 +2,13 @@
 
 import ast
 import re
+from collections.abc import Iterator, Sequence
 
 from contracts.config import Config
 from contracts.facts import Marks
 from contracts.rule import Rule
 from contracts.source import Source
-from contracts.syntax import inside, last_word, without_docstring
+from contracts.syntax import dotted, inside, last_word, without_docstring
 
 _BROAD = frozenset({"Exception", "BaseException"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -49,8 +50,15 @@ def _broad(handler: ast.ExceptHandler) -> bool:
 
 def _delivers(block: ast.Try, words: set[str]) -> bool:
     """Tell whether something is sent in the block itself."""
-    calls = [node for statement in block.body for node in (statement, *inside(statement)) if isinstance(node, ast.Call)]
-    return any(words & _words(last_word(call.func)) or last_word(call.func) == "put" for call in calls)
+    calls = [last_word(call.func) for call in _calls(block.body)]
+    return any(words & _words(name) or name == "put" for name in calls)
+
+
+def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
+    for statement in body:
+        for node in (statement, *inside(statement)):
+            if isinstance(node, ast.Call):
+                yield node
 
 
 def _instances(source: Source) -> set[str]:
@@ -66,14 +74,10 @@ def _instances(source: Source) -> set[str]:
 
 def _falls_back(handler: ast.ExceptHandler, instances: set[str], words: set[str]) -> str:
     """Return the object by which a handler delivers, where it is made at module level and named as everybody's."""
-    for node in (node for statement in handler.body for node in (statement, *inside(statement))):
-        if isinstance(node, ast.Call) and words & _words(last_word(node.func)):
-            root = node.func
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name) and root.id in instances and _EVERYBODYS.search(root.id):
-                return root.id
-    return ""
+    through = [
+        dotted(call.func).partition(".")[0] for call in _calls(handler.body) if words & _words(last_word(call.func))
+    ]
+    return next((name for name in through if name in instances and _EVERYBODYS.search(name)), "")
 
 
 def _swallows(handler: ast.ExceptHandler) -> str:
