@@ -215,6 +215,13 @@ def overall(requirements: Iterable[RequirementVerdict]) -> Outcome:
     return Outcome.PASS if Outcome.PASS in musts else Outcome.UNKNOWN
 
 
+def judged_by(verdict: Verdict, requirements: tuple[RequirementVerdict, ...]) -> Verdict:
+    """Return the verdict with other verdicts on its requirements, and what they come to."""
+    return msgspec.structs.replace(
+        verdict, requirements=requirements, verdict=overall(requirements), summary=summarise(requirements)
+    )
+
+
 def exit_code(verdict: Verdict, *, strict: bool) -> Literal[0, 1, 2, 70]:
     """Return the exit code of a command that reached this verdict (ARCHITECTURE.md, Exit codes)."""
     counted = [r for r in verdict.requirements if strict or r.level is Level.MUST]

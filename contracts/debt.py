@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 
 from conformance.baseline import Baseline, compare
-from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, overall, summarise
+from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, judged_by
 from contracts.audit import Audit
 
 Cause = tuple[str, str, str]
@@ -51,10 +51,7 @@ def _cause(finding: Finding) -> Cause:
 
 
 def _without(verdict: Verdict, known: Callable[[Finding], bool], why: str) -> Verdict:
-    requirements = tuple(_judged_again(requirement, known, why) for requirement in verdict.requirements)
-    return msgspec.structs.replace(
-        verdict, requirements=requirements, summary=summarise(requirements), verdict=overall(requirements)
-    )
+    return judged_by(verdict, tuple(_judged_again(requirement, known, why) for requirement in verdict.requirements))
 
 
 def _judged_again(requirement: RequirementVerdict, known: Callable[[Finding], bool], why: str) -> RequirementVerdict:

@@ -14,8 +14,7 @@ from conformance.verdict import (
     Outcome,
     RequirementVerdict,
     Verdict,
-    overall,
-    summarise,
+    judged_by,
 )
 from load.measure import Key
 from load.samples import Sample
@@ -190,10 +189,7 @@ def _verdict(verdicts: Sequence[Verdict], shares: Mapping[str, tuple[int, int, f
     alike = [_requirement(list(same), shares) for same in zip(*(v.requirements for v in verdicts), strict=True)]
     requirements = tuple(r for r in alike if r.exercised or r.findings or r.id in shares)
     return replace(
-        first,
-        requirements=requirements,
-        verdict=overall(requirements),
-        summary=summarise(requirements),
+        judged_by(first, requirements),
         capabilities=tuple(sorted({name for verdict in verdicts for name in verdict.capabilities})),
         began=min(verdict.began or "" for verdict in verdicts),
         duration_ms=max(verdict.duration_ms or 0.0 for verdict in verdicts),

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from conformance import baseline
 from conformance.baseline import Baseline, Comparison, Known
 from conformance.catalogue import Level, load
-from conformance.verdict import Outcome, Verdict, exit_code, overall, summarise
+from conformance.verdict import Outcome, Verdict, exit_code, judged_by
 
 
 def read(path: Path) -> Baseline:
@@ -39,7 +39,7 @@ def _without(verdict: Verdict, ids: Collection[str]) -> Verdict:
         replace(each, verdict=Outcome.PASS, findings=(), violations=0) if each.id in ids else each
         for each in verdict.requirements
     )
-    return replace(verdict, requirements=requirements, verdict=overall(requirements), summary=summarise(requirements))
+    return judged_by(verdict, requirements)
 
 
 def told(comparison: Comparison, path: str) -> str:
