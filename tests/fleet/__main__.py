@@ -14,7 +14,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.fleet.services import RoundRobin, free_port, postgres_server, redis_server
+from conformance.launch import free_port
+from tests.fleet.services import RoundRobin, postgres_server, redis_server
 from tests.reference_impl.engine_harness import process
 
 TARGET = Path(__file__).with_name("target.toml")

@@ -9,7 +9,8 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from tests.fleet.services import free_port, redis_server
+from conformance.launch import free_port
+from tests.fleet.services import redis_server
 from tests.reference_impl.engine_harness import Client, Engine, bearer, check_story, engine, say, script, tool, types
 
 
