@@ -10,6 +10,19 @@ from pathlib import Path
 
 import pytest
 
+_QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
 
 @cache
 def program(name: str, package: str, *, folders: str = "") -> str:
@@ -27,6 +40,11 @@ def program(name: str, package: str, *, folders: str = "") -> str:
     if found is None:
         pytest.skip(f"{name} is missing and could not be installed: apt-get install {package}")
     return found
+
+
+def chromium(profile: str, *arguments: str) -> list[str]:
+    """Return the command of a headless browser that asks nobody for anything but what it is given."""
+    return [program("chromium", "chromium"), *_QUIET, f"--user-data-dir={profile}", *arguments]
 
 
 def _install(package: str) -> None:

@@ -4,25 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.debian import program
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
+from tests.debian import chromium
 
 
 async def browse(url: str, folder: Path, *arguments: str) -> str:
     """What Chromium prints of a page after `arguments`, in a profile of its own."""
-    words = [program("chromium", "chromium"), *FLAGS, f"--user-data-dir={folder / 'profile'}", *arguments, url]
+    words = chromium(str(folder / "profile"), *arguments, url)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
     output, _ = await process.communicate()

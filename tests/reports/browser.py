@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
+from tests.debian import chromium
+
 _LISTENS = "DevTools listening on "
 _TALKATIVE = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
 
@@ -84,14 +82,7 @@ class Tab:
 def browser() -> Iterator[Tab]:
     """Start a browser with one page, and end it."""
     with TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
-        switches = (
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--hide-scrollbars",
-        )
-        command = [CHROMIUM, *switches, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
+        command = chromium(profile, "--remote-debugging-port=0", "about:blank")
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             try:

@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 
 from reports import html
-from tests.reports.browser import CHROMIUM, Tab, browser
+from tests.reports.browser import Tab, browser
 from tests.reports.histories import judged, leaking
 from tests.reports.report_verdicts import HOSTILE, hostile, sample
-
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium")
 
 SHOWN = "[...document.querySelectorAll('article')].filter(e => !e.hidden).map(e => e.id)"
 
