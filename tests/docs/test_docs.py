@@ -13,8 +13,10 @@ import click
 import pytest
 
 from conformance import target
+from conformance.baseline_file import parse
 from conformance.catalogue import load
 from conformance.cli import cli
+from conformance.scenarios import all_scenarios
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = sorted((ROOT / "docs").rglob("*.md"))
@@ -100,6 +102,14 @@ def test_target_files_in_pages_are_read(path: Path, tmp_path: Path) -> None:
             file = tmp_path / "target.toml"
             file.write_text(block)
             target.read(file)
+
+
+def test_baselines_in_pages_are_read() -> None:
+    text = (ROOT / "docs" / "how-to" / "baselines.md").read_text()
+    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = [scenario.name for scenario in all_scenarios()]
+    (entry,) = parse(block, path="baselines.md", catalogue=load(), scenarios=names).known
+    assert None not in [getattr(entry, key) for key in entry.__struct_fields__ if key != "path"]
 
 
 def test_the_reference_is_of_the_code(site: Path) -> None:
