@@ -64,7 +64,8 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: judging a long history, a large source tree, verifying the reference engine, the engine
+bench: .venv/.ready ## how fast: starting, judging a long history, a large source tree, verifying the reference engine, the engine
+	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.judge
 	@$(BIN)/python -m benchmarks.ag_ui
 	@$(BIN)/python -m benchmarks.audit
