@@ -1,4 +1,4 @@
-"""How soon the command answers: `--version` and `--help`, as whole processes, beside an interpreter that does nothing."""
+"""How soon the command answers: `--version` and `--help`, as processes, beside an interpreter that does nothing."""
 
 import statistics
 import subprocess
