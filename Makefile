@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page samples schema clean
+.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs regression format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ examples: .venv/.ready ## gate the examples by the commands of the guide (needs 
 
 docs: .venv/.ready ## build the documentation, warnings are errors, to build/docs/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+regression: .venv/.ready ## real runs: no engine is claimed to be slower than itself, one that is 30 % slower is (20 minutes)
+	@$(BIN)/python -m tests.regression
 
 kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
 	@$(BIN)/python -m tests.kill_matrix $(ONLY)

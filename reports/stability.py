@@ -108,10 +108,13 @@ def _integration(comparison: Comparison) -> Section:
 
 def _performance(comparison: Comparison) -> Section:
     method = Claim(
-        "Method: the p95 of each run is one sample, because runs differ by more than what is within them. Slower is "
-        f"claimed where Mann and Whitney's exact one-sided test rejects, at {ALPHA:.0%}, that the candidate's are "
-        f"higher by {BY} at most. That needs five runs a side, or more on one, each of {FEWEST} "
-        f"samples at least. Percentiles are of all samples of a side; bounds at {CONFIDENCE:.0%}, by order statistics."
+        "Method: the p95 of each run is one sample, because runs differ by more than what is within them. What "
+        "disturbs a run makes it slower, never faster, so the candidate's fastest run decides: slower is claimed where "
+        f"so many of the baseline's runs, made {BY} slower, are faster even than that as would come by chance in "
+        f"{ALPHA:.0%} of comparisons of like runs at most (an exact precedence test). That needs five runs a side, or "
+        f"more on one, each of {FEWEST} samples at least; of six one may be disturbed, of eight two, of ten four. The "
+        "runs of both sides should be taken by turns. Percentiles are of all samples of a side; bounds at "
+        f"{CONFIDENCE:.0%}, by order statistics."
     )
     if not comparison.waits:
         return Section(
@@ -189,6 +192,12 @@ def _differences(comparison: Comparison) -> Iterable[Claim]:
         if before != after:
             sides = f"{', '.join(sorted(before))} against {', '.join(sorted(after))}"
             yield Claim(f"The sides differ in their {name}: {sides}.", (Link("runs", "#scope"),))
+    old, new = ([run.verdict.began or "" for run in side] for side in (comparison.baseline, comparison.candidate))
+    if comparison.waits and (max(old) < min(new) or max(new) < min(old)):
+        yield Claim(
+            "The sides were not run by turns: if the machine was busier during one, that looks like a slower side.",
+            (Link("when each began", "#scope"),),
+        )
 
 
 def _text(verdict: Verdict, name: str) -> str:
