@@ -91,8 +91,8 @@ status-page: .venv/.ready ## photograph the status page for reports/samples/
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore
 
-samples: .venv/.ready ## make the sample reports in reports/samples/ anew (minutes; pictures need Chromium)
-	@$(BIN)/python -m tests.reports.samples
+samples: .venv/.ready ## make the sample reports and pictures in reports/samples/ anew (minutes; ONLY="ISO pictures" …)
+	@$(BIN)/python -m tests.reports.samples $(ONLY)
 
 schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json
