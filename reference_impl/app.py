@@ -42,7 +42,6 @@ from reference_impl.routes import EXCEPTION_HANDLERS, RunRoutes
 from reference_impl.run import ExecutionState
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.tools import Toolbox, ToolDispatcher, Tools
 from reference_impl.uvicorn_protocol import SEND_TEXTS
 from reference_impl.websocket_manager import WebSocketManager
@@ -63,7 +62,7 @@ class Parts:
     emitter: type[UserEventEmitter] = UserEventEmitter
     engine: type[ExecutionEngine] = ExecutionEngine
     gate: type[WebSocketGate] = WebSocketGate
-    journal: type[SqliteJournal] = SqliteJournal
+    journal: type[Journal] = Journal
     llm: type[LLMManager] = LLMManager
     manager: type[WebSocketManager] = WebSocketManager
     model: type[ScriptedModel] = ScriptedModel

@@ -21,9 +21,12 @@ MAX_FLOORS = 4_096
 
 
 class Transport(msgspec.Struct, frozen=True):
-    """How to send text frames and how to close; both raise OSError or WebSocketDisconnect where the peer is gone."""
+    """How to send text frames and how to close; both raise OSError or WebSocketDisconnect where the peer is gone.
 
-    send_texts: Callable[[Sequence[str]], Awaitable[None]]
+    `send_texts` sends at once and gives None, or gives what to wait for until they are sent.
+    """
+
+    send_texts: Callable[[Sequence[str]], Awaitable[None] | None]
     close: Callable[[int, str], Awaitable[None]]
 
 
@@ -50,15 +53,16 @@ class Connection:
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._close_grace_s = close_grace_s
+        self._loop = asyncio.get_running_loop()
         self._outbox: deque[str] = deque()
         self._outbox_bytes = 0
-        self._wake = asyncio.Event()
+        self._sending = False
+        self._unsent: asyncio.Future[None] | None = None
+        self._over: asyncio.Future[None] = self._loop.create_future()
         self._room = asyncio.Event()
-        self._room.set()
         self._holds: dict[str, Hold] = {}
         self._floors: dict[str, int] = {}
         self._closing: tuple[CloseCode, str] | None = None
-        self._pump_task: asyncio.Task[None] | None = None
 
     @property
     def closing(self) -> CloseCode | None:
@@ -90,13 +94,16 @@ class Connection:
             return
         self._outbox.append(text)
         self._outbox_bytes += len(text)
-        if not self._has_room():
-            self._room.clear()
-        self._wake.set()
+        if not self._sending:
+            # At the end of this turn of the loop, so that what else comes up in it is in the same write.
+            self._sending = True
+            self._loop.call_soon(self._send)
 
     async def offer_when_room(self, text: str) -> None:
         """Queue one frame once the outbox is at most half full; for replays, which can wait."""
-        await self._room.wait()
+        while self._closing is None and not self._has_room():
+            self._room.clear()
+            await self._room.wait()
         self.offer(text)
 
     def close(self, code: CloseCode, reason: str) -> None:
@@ -107,12 +114,12 @@ class Connection:
         if code is CloseCode.SLOW_CONSUMER:
             self._outbox.clear()
             self._outbox_bytes = 0
-            if self._pump_task is not None:
-                self._pump_task.cancel()
-        elif self._pump_task is not None:
-            self._end_later(self._pump_task)
+        if code is CloseCode.SLOW_CONSUMER or not self._sending:
+            self._end()
+        else:
+            # A reader that does not take what is queued must not keep a closing connection open.
+            self._loop.call_later(self._close_grace_s, self._end)
         self._room.set()
-        self._wake.set()
 
     def hold(self, run_id: str) -> Hold:
         """Keep the run's live events back from now on, for a replay to bring them in their order."""
@@ -131,33 +138,60 @@ class Connection:
                 del self._floors[next(iter(self._floors))]
 
     async def send_all(self) -> None:
-        """Send what is queued until the connection is closed, from either side. The one place that sends."""
-        pump = self._pump_task = asyncio.create_task(self._pump())
-        if self._closing is not None:
-            self._end_later(pump)
+        """Return once the socket is closed, from either side; where it is from this one, close it."""
         try:
-            await asyncio.wait({pump})
+            await self._over
+        except (WebSocketDisconnect, OSError):
+            return
         finally:
-            pump.cancel()
-            await asyncio.wait({pump})
-        if not pump.cancelled() and (error := pump.exception()) is not None:
-            if isinstance(error, (WebSocketDisconnect, OSError)):
-                return
-            raise error
+            if self._unsent is not None:
+                self._unsent.cancel()
         if self._closing is not None:
             await self._send_close(*self._closing)
 
-    async def _pump(self) -> None:
-        while True:
-            while self._outbox:
-                await self._transport.send_texts(self._take_batch())
-                if self._outbox:
-                    # A reader that keeps up makes send_texts return at once; let the others have their turn.
-                    await asyncio.sleep(0)
+    def _send(self) -> None:
+        """Send what is queued; a turn of the loop for each batch, so that the others have theirs."""
+        if self._over.done():
+            return
+        if not self._outbox:
+            self._sending = False
             if self._closing is not None:
-                return
-            self._wake.clear()
-            await self._wake.wait()
+                self._end()
+            return
+        try:
+            unsent = self._transport.send_texts(self._take_batch())
+        except Exception as error:
+            self._end(error)
+            return
+        if unsent is None:
+            self._go_on()
+        else:
+            self._unsent = asyncio.ensure_future(unsent)
+            self._unsent.add_done_callback(self._note_sent)
+
+    def _go_on(self) -> None:
+        if self._outbox or self._closing is not None:
+            self._loop.call_soon(self._send)
+        else:
+            self._sending = False
+
+    def _note_sent(self, unsent: "asyncio.Future[None]") -> None:
+        self._unsent = None
+        if unsent.cancelled():
+            return
+        if (error := unsent.exception()) is not None:
+            self._end(error)
+        else:
+            self._go_on()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """Nothing more is sent."""
+        if self._over.done():
+            return
+        if error is None:
+            self._over.set_result(None)
+        else:
+            self._over.set_exception(error)
 
     def _take_batch(self) -> list[str]:
         """What is sent at once: at least one frame, and little enough to count as sent."""
@@ -171,10 +205,6 @@ class Connection:
         if not self._room.is_set() and self._has_room():
             self._room.set()
         return batch
-
-    def _end_later(self, pump: asyncio.Task[None]) -> None:
-        """A reader that does not take what is queued must not keep a closing connection open."""
-        asyncio.get_running_loop().call_later(self._close_grace_s, pump.cancel)
 
     async def _send_close(self, code: CloseCode, reason: str) -> None:
         try:

@@ -13,10 +13,10 @@ from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import CloseCode, InvalidIdentity
 from reference_impl.events import Event, EventType, decode_event, format_timestamp, parse_timestamp
+from reference_impl.journal import Journal
 from reference_impl.model import pieces_of
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.settings import Settings
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.trace import child_of
 from tests.reference_impl.engine_harness import SECRET, check_story, engine, script, tool
 
@@ -74,9 +74,9 @@ def test_timestamps_survive_a_round_trip() -> None:
     assert parse_timestamp("2023-11-14T22:13:20.123456Z") == 1_700_000_000.123456
 
 
-async def opened(path: Path) -> tuple[SqliteJournal, list[Event]]:
+async def opened(path: Path) -> tuple[Journal, list[Event]]:
     delivered: list[Event] = []
-    journal = SqliteJournal(path)
+    journal = Journal(path)
     journal.subscribe(delivered.extend)
     await journal.open()
     return journal, delivered
@@ -115,7 +115,7 @@ async def test_time_that_goes_back_does_not_show_in_a_run(tmp_path: Path) -> Non
     await journal.close()
 
 
-class FullDiskJournal(SqliteJournal):
+class FullDiskJournal(Journal):
     """Fails to write once `full` is set."""
 
     full = False
