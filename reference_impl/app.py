@@ -1,6 +1,7 @@
 """What is wired to what. Every part is made here, in the ASGI lifespan, and given its collaborators."""
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -24,7 +25,7 @@ from reference_impl.context import UserExecutionContext
 from reference_impl.delivery_tracker import EventDeliveryTracker
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.engine import ExecutionEngine
-from reference_impl.errors import CloseCode
+from reference_impl.errors import CloseCode, JournalFailed
 from reference_impl.gate import WebSocketGate
 from reference_impl.journal import Journal
 from reference_impl.llm import LLMManager
@@ -182,6 +183,8 @@ class Assembly:
     async def drain(self) -> None:
         """End what is running and tell its users, then close the connections (LIF-05). May be called again."""
         await self.engine.drain(grace_s=self.settings.drain_s)
+        with contextlib.suppress(JournalFailed):
+            await self.journal.flush()
         await self.manager.close_all(CloseCode.RESTART, "restarting")
 
     def create_session(self, websocket: WebSocket, identity: Identity) -> ClientSession:

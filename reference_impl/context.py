@@ -3,7 +3,7 @@
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from secrets import token_hex
+from os import urandom
 from typing import Any, NewType
 
 import msgspec
@@ -49,10 +49,13 @@ def require_id(value: object, name: str) -> str:
     return value
 
 
+VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+
+
 def new_id() -> str:
     """A fresh id that cannot be guessed: a version 4 UUID with 122 random bits (IDN-05)."""
-    digits = token_hex(16)
-    variant = "89ab"[int(digits[16], 16) & 3]
+    digits = urandom(16).hex()
+    variant = VARIANTS[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reference_impl.context import UserExecutionContext, new_id
-from reference_impl.events import Envelope, Event, EventType, encode_event, format_timestamp
+from reference_impl.events import Event, EventType, RunEnvelope
 from reference_impl.journal import Journal
 
 
@@ -30,6 +30,7 @@ class UserEventEmitter:
         self._last_timestamp = last_timestamp
         self._clock = clock
         self._closed = False
+        self._envelope = RunEnvelope(context)
         # A version 4 UUID of which the last 48 bits count: unique, and cheap to make.
         self._event_ids = new_id()[:24]
 
@@ -59,18 +60,6 @@ class UserEventEmitter:
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
         self._seq += 1
-        context = self.context
-        return encode_event(
-            Envelope(
-                type=type,
-                event_id=f"{self._event_ids}{self._seq:012x}",
-                run_id=context.run_id,
-                thread_id=context.thread_id,
-                user_id=context.user_id,
-                seq=self._seq,
-                timestamp=format_timestamp(self.now()),
-                agent_name=context.agent_name,
-                payload=dict(payload),
-                traceparent=context.traceparent,
-            )
-        )
+        event_id = f"{self._event_ids}{self._seq:012x}"
+        text = self._envelope.encode(type, event_id, self._seq, self.now(), payload)
+        return Event(self.context.user_id, self.context.run_id, self._seq, event_id, type, text)

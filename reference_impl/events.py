@@ -1,5 +1,6 @@
 """The run events of WIRE.md: their types, their envelope, and their one encoding."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from reference_impl.context import RunId, ThreadId, UserId
+from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId
 
 
 class EventType(StrEnum):
@@ -63,16 +64,22 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
 
 
-def encode_event(envelope: Envelope) -> Event:
-    """Encode `envelope` as JSON."""
-    return Event(
-        envelope.user_id,
-        envelope.run_id,
-        envelope.seq,
-        envelope.event_id,
-        EventType(envelope.type),
-        _encoder.encode(envelope).decode(),
-    )
+class RunEnvelope:
+    """Encodes the envelopes of one run, whose own fields are encoded once. The fields are those of `Envelope`."""
+
+    def __init__(self, context: UserExecutionContext) -> None:
+        ids = {"run_id": context.run_id, "thread_id": context.thread_id, "user_id": context.user_id}
+        self._ids = _encoder.encode(ids).decode()[1:-1]
+        self._name = _encoder.encode(context.agent_name).decode()
+        self._trace = _encoder.encode(context.traceparent).decode()
+
+    def encode(self, type: EventType, event_id: str, seq: int, seconds: float, payload: Mapping[str, Any]) -> str:
+        """The envelope as JSON; `seconds` are since the epoch, `event_id` needs no escape."""
+        return (
+            f'{{"type":"{type._value_}","event_id":"{event_id}",{self._ids},"seq":{seq},'
+            f'"timestamp":"{format_timestamp(seconds)}","agent_name":{self._name},'
+            f'"payload":{_encoder.encode(payload).decode()},"traceparent":{self._trace}}}'
+        )
 
 
 def decode_event(event: Event) -> Envelope:

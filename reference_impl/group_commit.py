@@ -1,11 +1,11 @@
-"""Many small writes, few commits: what comes up in one turn of the event loop is committed together, then told."""
+"""Many small writes, few commits: what comes up within a turn of the event loop is committed together, then told."""
 
 import asyncio
 import logging
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from reference_impl.errors import JournalFailed
 from reference_impl.events import Event
@@ -28,7 +28,9 @@ class Write:
         self.result: Any = None
 
 
-Batch = list[Event | Write]
+Callback = Callable[[], None]
+Item = Event | Write | Callback
+Batch = list[Item]
 
 
 class GroupCommit(ABC):
@@ -42,7 +44,7 @@ class GroupCommit(ABC):
         self._pending: Batch = []
         self._busy = False
         self._subscribers: list[Subscriber] = []
-        self._failure_callbacks: list[Callable[[], None]] = []
+        self._failure_callbacks: list[Callback] = []
         self.failed = False
         """Whether a write has failed for good; none is tried after that."""
         self.commits = 0
@@ -52,18 +54,19 @@ class GroupCommit(ABC):
         """Have `subscriber` called with each group of events once it is on record, in order."""
         self._subscribers.append(subscriber)
 
-    def on_failure(self, callback: Callable[[], None]) -> None:
+    def on_failure(self, callback: Callback) -> None:
         """Have `callback` called if a write fails for good."""
         self._failure_callbacks.append(callback)
 
-    def append(self, item: Event | Write) -> None:
-        """Take `item` for the next commit, without waiting. Raises JournalFailed if there will be none."""
+    def append(self, item: Item) -> None:
+        """Take `item` for the next commit, without waiting. Raises JournalFailed if there will be none.
+
+        A function is called when what was appended before is on record, before what comes after it is delivered.
+        """
         if self.failed:
             raise JournalFailed("The journal cannot write.")
         self._pending.append(item)
-        if not self._busy:
-            self._busy = True
-            asyncio.get_running_loop().call_soon(self._begin_group)
+        self._begin_soon()
 
     async def write(self, apply: Apply[T] | None) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
@@ -79,6 +82,13 @@ class GroupCommit(ABC):
     @abstractmethod
     def _commit(self, batch: Batch) -> None:
         """Put `batch` on record: all of it, or nothing and an exception."""
+
+    def _begin_soon(self) -> None:
+        if not self._busy:
+            self._busy = True
+            # At the end of the next turn of the loop, so that a run that was just accepted has begun.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._begin_group)
 
     def _begin_group(self) -> None:
         batch, self._pending = self._pending, []
@@ -97,15 +107,24 @@ class GroupCommit(ABC):
         if error is not None:
             self._fail(batch, error)
             return
-        self._busy = bool(self._pending)
-        if self._busy:
-            asyncio.get_running_loop().call_soon(self._begin_group)
         self.commits += 1
-        if events := [item for item in batch if type(item) is Event]:
-            self._deliver(events)
+        self._busy = False
+        if self._pending:
+            self._begin_soon()
+        events: list[Event] = []
+        waiting: list[Write] = []
         for item in batch:
-            if type(item) is Write and not item.future.done():
-                item.future.set_result(item.result)
+            if type(item) is Event:
+                events.append(item)
+            elif type(item) is Write:
+                waiting.append(item)
+            else:
+                cast(Callback, item)()
+        if events:
+            self._deliver(events)
+        for write in waiting:
+            if not write.future.done():
+                write.future.set_result(write.result)
 
     def _deliver(self, events: list[Event]) -> None:
         self.events_written += len(events)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from reference_impl.context import RunId, ThreadId, UserId
+from reference_impl.errors import JournalFailed
 from reference_impl.events import Event, EventType
 from reference_impl.group_commit import Batch, GroupCommit, Write
 from reference_impl.run import AcceptOutcome, NewRun, StoredRun
@@ -90,31 +91,43 @@ class Journal(GroupCommit):
     async def accept(
         self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
     ) -> tuple[AcceptOutcome, NewRun]:
-        """Record an accepted run; or find the one that has the same user and request id already (LIF-01).
+        """Decide on a run, to be on record with the next commit; or find that of the same user and request id (LIF-01).
 
         `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
         tells that the thread may not be one of somebody else's. Raises JournalFailed.
         """
+        try:
+            self._begin(self._write_connection)
+            options = {"thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
+            return self._accept(self._write_connection, run, may_insert=may_insert, **options)
+        except sqlite3.Error as error:
+            self._fail([], error)
+            raise JournalFailed("The journal cannot write.") from None
+
+    def _accept(
+        self,
+        connection: sqlite3.Connection,
+        run: NewRun,
+        *,
+        may_insert: bool,
+        thread_must_exist: bool,
+        owns_thread: bool,
+    ) -> tuple[AcceptOutcome, NewRun]:
         context = run.context
         user_id, thread_id = context.user_id, context.thread_id
-
-        def apply(connection: sqlite3.Connection) -> tuple[AcceptOutcome, NewRun]:
-            plain = may_insert and not thread_must_exist and not owns_thread
-            if plain and self._insert_run(connection, run):
-                return AcceptOutcome.NEW, run
-            same = _find_run(connection, "user_id = ? AND request_id = ?", user_id, context.request_id)
-            if same is not None:
-                return AcceptOutcome.DUPLICATE, NewRun(same.context, run.message)
-            if thread_must_exist and not _find_run(connection, "user_id = ? AND thread_id = ?", user_id, thread_id):
-                return AcceptOutcome.NO_THREAD, run
-            if owns_thread and _find_run(connection, "thread_id = ? AND user_id != ?", thread_id, user_id):
-                return AcceptOutcome.NO_THREAD, run
-            if not may_insert:
-                return AcceptOutcome.LIMIT, run
-            self._insert_run(connection, run)
+        if may_insert and not thread_must_exist and not owns_thread and self._insert_run(connection, run):
             return AcceptOutcome.NEW, run
-
-        return await self.write(apply)
+        same = _find_run(connection, "user_id = ? AND request_id = ?", user_id, context.request_id)
+        if same is not None:
+            return AcceptOutcome.DUPLICATE, NewRun(same.context, run.message)
+        if thread_must_exist and not _find_run(connection, "user_id = ? AND thread_id = ?", user_id, thread_id):
+            return AcceptOutcome.NO_THREAD, run
+        if owns_thread and _find_run(connection, "thread_id = ? AND user_id != ?", thread_id, user_id):
+            return AcceptOutcome.NO_THREAD, run
+        if not may_insert:
+            return AcceptOutcome.LIMIT, run
+        self._insert_run(connection, run)
+        return AcceptOutcome.NEW, run
 
     async def remember(self, user_id: UserId, thread_id: ThreadId, key: str, value: str) -> None:
         """Keep `value` under `key` in this user's thread."""
@@ -138,7 +151,8 @@ class Journal(GroupCommit):
                     self._end_run(connection, event)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
+        if not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
 
     def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
         """The number of the new run, None where its user has one for the same request."""
@@ -220,6 +234,8 @@ class Journal(GroupCommit):
         return None if row is None else str(row[0])
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        if not self.failed:
+            await self.flush()
         return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._read_connection)
 
     def _claim(self) -> sqlite3.Connection:

@@ -1,7 +1,7 @@
 """The single source of truth for runs: which are accepted, which are live, whose they are, how far they are told."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -80,14 +80,16 @@ class AgentExecutionRegistry:
     async def create_execution_context(
         self, agent_type: str, user_id: UserId, message: str, context: RequestContext
     ) -> Acceptance:
-        """Record a new run of the agent called `agent_type`, or find the one that `context` asks for again (LIF-01).
+        """Accept a new run of the agent called `agent_type`, or find the one that `context` asks for again (LIF-01).
 
+        It is on record when `recorded` returns, or calls back; nobody is told of it before.
         Raises Refusal: `not_found` if the thread must exist and does not, `rate_limited` if the user has too many
         open runs (ISO-12); SharedState if `context` could be changed meanwhile; and JournalFailed.
         """
         if self._bridge is None or self._classes is None:
             raise EngineError("There are no agents: call setup_agent_websocket_integration first.")
-        require_immutable(context, "context")
+        if type(context) is not RequestContext:
+            require_immutable(context, "context")
         execution = Execution(self._context(agent_type, user_id, context), message)
         may_insert = self.open_runs(user_id) < self._max_open_per_user
         self._executions.add(execution)
@@ -111,6 +113,14 @@ class AgentExecutionRegistry:
         self.delivery.track(execution.context.run_id)
         execution.emitter = self._bridge.create_user_emitter(execution.context)
         return Acceptance(execution.context, execution.emitter)
+
+    def when_recorded(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once what was accepted so far is on record, before what comes after. JournalFailed."""
+        self._journal.append(callback)
+
+    async def recorded(self) -> None:
+        """Wait until what was accepted so far is on record. Raises JournalFailed."""
+        await self._journal.flush()
 
     def _context(self, agent_type: str, user_id: UserId, context: RequestContext) -> UserExecutionContext:
         return UserExecutionContext(

@@ -1,7 +1,7 @@
 """Which trace a run belongs to (W3C Trace Context), and its spans where OpenTelemetry is installed (extra `otel`)."""
 
+import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0
 def child_of(traceparent: str | None = None) -> str:
     """A trace context for a new run: in the caller's trace where it names a valid one, else in a fresh one."""
     found = TRACEPARENT.fullmatch(traceparent or "")
-    fresh = secrets.token_hex(24)
+    fresh = os.urandom(24).hex()
     trace_id, flags = (found[1], found[2]) if found else (fresh[16:], "01")
     return f"00-{trace_id}-{fresh[:16]}-{flags}"
 

@@ -12,7 +12,7 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
-from reference_impl.group_commit import Write
+from reference_impl.group_commit import Item
 from reference_impl.journal import Journal
 from reference_impl.messages import RunRequest
 from reference_impl.registry import Acceptance
@@ -36,7 +36,7 @@ class BatchedAnswers(Journal):
         super().__init__(*args, **options)
         self._said: dict[RunId, int] = {}
 
-    def append(self, item: Event | Write) -> None:
+    def append(self, item: Item) -> None:
         """Take one event for a commit, the next one or a later one."""
         if isinstance(item, Event):
             if item.type is EventType.MESSAGE_CHUNK:

@@ -13,7 +13,7 @@ from reference_impl.errors import EngineError
 from reference_impl.fleet.messages import EngineId
 from reference_impl.group_commit import Batch
 from reference_impl.journal import RUN_COLUMNS, Journal
-from reference_impl.run import NewRun, StoredRun
+from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
 OWNERS = """
 CREATE TABLE IF NOT EXISTS engines (engine_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL);
@@ -84,6 +84,13 @@ class SharedJournal(Journal):
             return self._take_orphans(connection)
 
         return await self.write(apply)
+
+    async def accept(
+        self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
+    ) -> tuple[AcceptOutcome, NewRun]:
+        """Record an accepted run, or find the one that there is; on record when decided, for others may decide, too."""
+        options = {"may_insert": may_insert, "thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
+        return await self.write(lambda connection: self._accept(connection, run, **options))
 
     async def engines(self) -> set[EngineId]:
         """The engines that have joined and were neither given up nor have left."""
