@@ -195,8 +195,11 @@ class Connection:
 
     def _take_batch(self) -> list[str]:
         """What is sent at once: at least one frame, and little enough to count as sent."""
-        batch: list[str] = []
-        size = 0
+        if self._outbox_bytes < BATCH_BYTES and len(self._outbox) <= BATCH_FRAMES:
+            batch, size = [*self._outbox], self._outbox_bytes
+            self._outbox.clear()
+        else:
+            batch, size = [], 0
         while self._outbox and size < BATCH_BYTES and len(batch) < BATCH_FRAMES:
             text = self._outbox.popleft()
             size += len(text)

@@ -37,8 +37,10 @@ class UserExecutionEngine:
 
     def submit(self, run: AgentRun) -> None:
         """Start `run` as soon as its thread is free and the user has fewer than `max_running` at work."""
-        self._queue.append(run)
-        self._start_ready()
+        if self._free(run):
+            self._begin(run)
+        else:
+            self._queue.append(run)
 
     def interrupt(self, run_id: str, reason: Interruption) -> bool:
         """End the run with this id, at work or queued. False if there is none."""
@@ -68,16 +70,22 @@ class UserExecutionEngine:
         waiting: deque[AgentRun] = deque()
         while self._queue:
             run = self._queue.popleft()
-            thread_id = run.execution.context.thread_id
-            free = len(self._running) < self._max_running and thread_id not in self._busy_threads
-            # A queued run that was interrupted only tells its end, which needs no place and mixes with nothing.
-            if not free and run.interruption is None:
+            if self._free(run):
+                self._begin(run)
+            else:
                 waiting.append(run)
-                continue
-            if run.interruption is None:
-                self._busy_threads.add(thread_id)
-            self._running[run] = asyncio.create_task(self._execute(run, holds_thread=run.interruption is None))
         self._queue = waiting
+
+    def _free(self, run: AgentRun) -> bool:
+        """Whether `run` may begin. One that was interrupted only tells its end: it needs no place."""
+        thread_free = run.execution.context.thread_id not in self._busy_threads
+        return (thread_free and len(self._running) < self._max_running) or run.interruption is not None
+
+    def _begin(self, run: AgentRun) -> None:
+        holds_thread = run.interruption is None
+        if holds_thread:
+            self._busy_threads.add(run.execution.context.thread_id)
+        self._running[run] = asyncio.create_task(self._execute(run, holds_thread=holds_thread))
 
     async def _execute(self, run: AgentRun, *, holds_thread: bool) -> None:
         try:
@@ -98,8 +106,9 @@ class UserExecutionEngine:
             return
         if holds_thread:
             self._busy_threads.discard(run.execution.context.thread_id)
-        self._start_ready()
-        if not self._running and not self._queue:
+        if self._queue:
+            self._start_ready()
+        elif not self._running:
             self._on_idle()
 
 

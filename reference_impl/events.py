@@ -68,17 +68,20 @@ class RunEnvelope:
     """Encodes the envelopes of one run, whose own fields are encoded once. The fields are those of `Envelope`."""
 
     def __init__(self, context: UserExecutionContext) -> None:
-        ids = {"run_id": context.run_id, "thread_id": context.thread_id, "user_id": context.user_id}
-        self._ids = _encoder.encode(ids).decode()[1:-1]
-        self._name = _encoder.encode(context.agent_name).decode()
-        self._trace = _encoder.encode(context.traceparent).decode()
+        fixed = {
+            "run_id": context.run_id,
+            "thread_id": context.thread_id,
+            "user_id": context.user_id,
+            "agent_name": context.agent_name,
+            "traceparent": context.traceparent,
+        }
+        self._fixed = _encoder.encode(fixed).decode()[1:]
 
     def encode(self, type: EventType, event_id: str, seq: int, seconds: float, payload: Mapping[str, Any]) -> str:
         """The envelope as JSON; `seconds` are since the epoch, `event_id` needs no escape."""
         return (
-            f'{{"type":"{type._value_}","event_id":"{event_id}",{self._ids},"seq":{seq},'
-            f'"timestamp":"{format_timestamp(seconds)}","agent_name":{self._name},'
-            f'"payload":{_encoder.encode(payload).decode()},"traceparent":{self._trace}}}'
+            f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{seq},"timestamp":"{format_timestamp(seconds)}",'
+            f'"payload":{_encoder.encode(payload).decode()},{self._fixed}'
         )
 
 

@@ -68,7 +68,7 @@ class GroupCommit(ABC):
         self._pending.append(item)
         self._begin_soon()
 
-    async def write(self, apply: Apply[T] | None) -> T:
+    async def write(self, apply: Apply[T]) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.append(Write(apply, future))
@@ -77,7 +77,9 @@ class GroupCommit(ABC):
     async def flush(self) -> None:
         """Wait until all that was appended so far is on record and the subscribers have it. Raises JournalFailed."""
         if self._busy or self.failed:
-            await self.write(None)
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.append(Write(None, future))
+            await future
 
     @abstractmethod
     def _commit(self, batch: Batch) -> None:
