@@ -44,6 +44,7 @@ from reference_impl.run import ExecutionState
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
 from reference_impl.tools import Toolbox, ToolDispatcher, Tools
+from reference_impl.trace import traced
 from reference_impl.uvicorn_protocol import SEND_TEXTS
 from reference_impl.websocket_manager import WebSocketManager
 
@@ -82,6 +83,7 @@ class Assembly:
     def __init__(
         self, settings: Settings, parts: Parts, journal: Journal, agents: Mapping[str, type[BaseAgent]]
     ) -> None:
+        traced.cache_clear()
         self.settings = settings
         self.parts = parts
         self.doomed = False
@@ -192,6 +194,7 @@ class Assembly:
         connection = self.parts.connection(
             identity.user_id,
             transport_of(websocket),
+            self.manager.outgoing,
             max_frames=self.settings.outbox_frames,
             max_bytes=self.settings.outbox_bytes,
             close_grace_s=self.settings.close_grace_s,

@@ -37,6 +37,27 @@ class Hold(msgspec.Struct):
     last_seq: int = 0
 
 
+class Outgoing:
+    """The connections that have something to send: each is served at the end of the turn of the loop.
+
+    So what else comes up in that turn is in the same write.
+    """
+
+    def __init__(self) -> None:
+        self._connections: list[Connection] = []
+
+    def add(self, connection: "Connection") -> None:
+        """Have `connection` send a batch soon."""
+        if not self._connections:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._connections.append(connection)
+
+    def _send(self) -> None:
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.send_batch()
+
+
 class Connection:
     """The outbound side of one socket, bounded in frames and bytes.
 
@@ -45,11 +66,19 @@ class Connection:
     """
 
     def __init__(
-        self, user_id: UserId, transport: Transport, *, max_frames: int, max_bytes: int, close_grace_s: float
+        self,
+        user_id: UserId,
+        transport: Transport,
+        outgoing: Outgoing,
+        *,
+        max_frames: int,
+        max_bytes: int,
+        close_grace_s: float,
     ) -> None:
         self.connection_id = new_id()
         self.user_id = user_id
         self._transport = transport
+        self._outgoing = outgoing
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._close_grace_s = close_grace_s
@@ -59,7 +88,7 @@ class Connection:
         self._sending = False
         self._unsent: asyncio.Future[None] | None = None
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._room = asyncio.Event()
+        self._room: asyncio.Event | None = None
         self._holds: dict[str, Hold] = {}
         self._floors: dict[str, int] = {}
         self._closing: tuple[CloseCode, str] | None = None
@@ -95,14 +124,13 @@ class Connection:
         self._outbox.append(text)
         self._outbox_bytes += len(text)
         if not self._sending:
-            # At the end of this turn of the loop, so that what else comes up in it is in the same write.
             self._sending = True
-            self._loop.call_soon(self._send)
+            self._outgoing.add(self)
 
     async def offer_when_room(self, text: str) -> None:
         """Queue one frame once the outbox is at most half full; for replays, which can wait."""
         while self._closing is None and not self._has_room():
-            self._room.clear()
+            self._room = self._room or asyncio.Event()
             await self._room.wait()
         self.offer(text)
 
@@ -119,7 +147,7 @@ class Connection:
         else:
             # A reader that does not take what is queued must not keep a closing connection open.
             self._loop.call_later(self._close_grace_s, self._end)
-        self._room.set()
+        self._make_room()
 
     def hold(self, run_id: str) -> Hold:
         """Keep the run's live events back from now on, for a replay to bring them in their order."""
@@ -149,8 +177,8 @@ class Connection:
         if self._closing is not None:
             await self._send_close(*self._closing)
 
-    def _send(self) -> None:
-        """Send what is queued; a turn of the loop for each batch, so that the others have theirs."""
+    def send_batch(self) -> None:
+        """Send what is queued, or a part of it and the rest in a later turn, so that the others have theirs."""
         if self._over.done():
             return
         if not self._outbox:
@@ -163,15 +191,17 @@ class Connection:
         except Exception as error:
             self._end(error)
             return
-        if unsent is None:
-            self._go_on()
+        if unsent is None and self._closing is None and not self._outbox:
+            self._sending = False
+        elif unsent is None:
+            self._outgoing.add(self)
         else:
             self._unsent = asyncio.ensure_future(unsent)
             self._unsent.add_done_callback(self._note_sent)
 
     def _go_on(self) -> None:
         if self._outbox or self._closing is not None:
-            self._loop.call_soon(self._send)
+            self._outgoing.add(self)
         else:
             self._sending = False
 
@@ -205,9 +235,14 @@ class Connection:
             size += len(text)
             batch.append(text)
         self._outbox_bytes -= size
-        if not self._room.is_set() and self._has_room():
-            self._room.set()
+        if self._room is not None and self._has_room():
+            self._make_room()
         return batch
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def _send_close(self, code: CloseCode, reason: str) -> None:
         try:

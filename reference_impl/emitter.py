@@ -4,9 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from reference_impl.context import UserExecutionContext, new_id
-from reference_impl.events import Event, EventType, RunEnvelope
+from reference_impl.events import Event, EventType, format_timestamp
 from reference_impl.journal import Journal
+
+FIXED = ("run_id", "thread_id", "user_id", "agent_name", "traceparent")
+_encoder = msgspec.json.Encoder()
 
 
 class UserEventEmitter:
@@ -30,7 +35,9 @@ class UserEventEmitter:
         self._last_timestamp = last_timestamp
         self._clock = clock
         self._closed = False
-        self._envelope = RunEnvelope(context)
+        # The end of each of the run's envelopes (`events.Envelope`), encoded once.
+        fixed = {name: getattr(context, name) for name in FIXED}
+        self._fixed = _encoder.encode(fixed).decode().removeprefix("{")
         # A version 4 UUID of which the last 48 bits count: unique, and cheap to make.
         self._event_ids = new_id()[:24]
 
@@ -61,5 +68,8 @@ class UserEventEmitter:
         """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
         self._seq += 1
         event_id = f"{self._event_ids}{self._seq:012x}"
-        text = self._envelope.encode(type, event_id, self._seq, self.now(), payload)
+        text = (
+            f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{self._seq},'
+            f'"timestamp":"{format_timestamp(self.now())}","payload":{_encoder.encode(payload).decode()},{self._fixed}'
+        )
         return Event(self.context.user_id, self.context.run_id, self._seq, event_id, type, text)

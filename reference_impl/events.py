@@ -1,6 +1,5 @@
 """The run events of WIRE.md: their types, their envelope, and their one encoding."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -8,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId
+from reference_impl.context import RunId, ThreadId, UserId
 
 
 class EventType(StrEnum):
@@ -60,29 +59,7 @@ class Event(msgspec.Struct, frozen=True):
     text: str
 
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
-
-
-class RunEnvelope:
-    """Encodes the envelopes of one run, whose own fields are encoded once. The fields are those of `Envelope`."""
-
-    def __init__(self, context: UserExecutionContext) -> None:
-        fixed = {
-            "run_id": context.run_id,
-            "thread_id": context.thread_id,
-            "user_id": context.user_id,
-            "agent_name": context.agent_name,
-            "traceparent": context.traceparent,
-        }
-        self._fixed = _encoder.encode(fixed).decode()[1:]
-
-    def encode(self, type: EventType, event_id: str, seq: int, seconds: float, payload: Mapping[str, Any]) -> str:
-        """The envelope as JSON; `seconds` are since the epoch, `event_id` needs no escape."""
-        return (
-            f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{seq},"timestamp":"{format_timestamp(seconds)}",'
-            f'"payload":{_encoder.encode(payload).decode()},{self._fixed}'
-        )
 
 
 def decode_event(event: Event) -> Envelope:

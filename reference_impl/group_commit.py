@@ -66,7 +66,8 @@ class GroupCommit(ABC):
         if self.failed:
             raise JournalFailed("The journal cannot write.")
         self._pending.append(item)
-        self._begin_soon()
+        if not self._busy:
+            self._begin_soon()
 
     async def write(self, apply: Apply[T]) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
@@ -86,11 +87,10 @@ class GroupCommit(ABC):
         """Put `batch` on record: all of it, or nothing and an exception."""
 
     def _begin_soon(self) -> None:
-        if not self._busy:
-            self._busy = True
-            # At the end of the next turn of the loop, so that a run that was just accepted has begun.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._begin_group)
+        self._busy = True
+        # At the end of the next turn of the loop, so that a run that was just accepted has begun.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._begin_group)
 
     def _begin_group(self) -> None:
         batch, self._pending = self._pending, []

@@ -57,7 +57,7 @@ class AgentExecutionRegistry:
         self._bridge: AgentWebSocketBridge | None = None
         self._classes: AgentClassRegistry | None = None
         self.delivery = delivery
-        delivery.on_delivered.append(self.note_delivered)
+        delivery.on_ended.append(self.note_end)
 
     # Startup: connections, then agents.
 
@@ -149,9 +149,9 @@ class AgentExecutionRegistry:
         await self.delivery.wait_beyond(context.run_id, event.seq - 1)
         return event
 
-    def note_delivered(self, event: Event) -> None:
-        """Take note that the readers have `event`; a terminal one completes its run."""
-        if event.type.terminal and (execution := self._executions.get(event.run_id)) is not None:
+    def note_end(self, event: Event) -> None:
+        """The readers have the terminal `event`, which completes its run."""
+        if (execution := self._executions.get(event.run_id)) is not None:
             self.complete_execution(execution.context, ExecutionState.of_ending(event.type))
 
     def complete_execution(self, context: UserExecutionContext, state: ExecutionState) -> None:

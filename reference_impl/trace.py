@@ -20,7 +20,7 @@ TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0
 
 def child_of(traceparent: str | None = None) -> str:
     """A trace context for a new run: in the caller's trace where it names a valid one, else in a fresh one."""
-    found = TRACEPARENT.fullmatch(traceparent or "")
+    found = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     fresh = next(DIGITS) + next(DIGITS)
     trace_id, flags = (found[1], found[2]) if found else (fresh[16:], "01")
     return f"00-{trace_id}-{fresh[:16]}-{flags}"
@@ -33,7 +33,7 @@ def span(name: str, context: UserExecutionContext, **attributes: Any) -> Abstrac
 
 @cache
 def traced() -> bool:
-    """Whether the process has set an OpenTelemetry provider; that is done before the first run."""
+    """Whether the process has set an OpenTelemetry provider; an engine that starts looks anew (`cache_clear`)."""
     return HAS_OTEL and not isinstance(otel.get_tracer_provider(), otel.ProxyTracerProvider)
 
 

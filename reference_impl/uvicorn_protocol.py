@@ -10,7 +10,6 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.protocol import OPEN
 
 SEND_TEXTS = "reference_impl.send_texts"
 """The ASGI extension that sends a list of texts: a system call for a batch of events instead of one for each."""
@@ -53,7 +52,7 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         """
         if not self.writable.is_set():
             return self._send_when_writable(texts)
-        if self.disconnected or self.close_sent or self.transport.is_closing() or self.conn.state is not OPEN:
+        if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(b"".join([text_frame(text) for text in texts]))
         return None

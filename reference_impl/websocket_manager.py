@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from reference_impl.connection import Connection
+from reference_impl.connection import Connection, Outgoing
 from reference_impl.context import UserId
 from reference_impl.errors import CloseCode
 from reference_impl.events import Event
@@ -23,6 +23,7 @@ class WebSocketManager:
         self._by_user: dict[UserId, dict[str, Connection]] = {}
         self._changed = asyncio.Event()
         self.slow_consumers = 0
+        self.outgoing = Outgoing()
 
     def add(self, connection: Connection) -> bool:
         """Have `connection` get its user's events from now on. False if the user has too many open (ISO-12)."""

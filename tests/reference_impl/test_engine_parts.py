@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reference_impl.app import Parts
-from reference_impl.connection import Connection, Transport
+from reference_impl.connection import Connection, Outgoing, Transport
 from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import CloseCode, InvalidIdentity
@@ -162,7 +162,7 @@ class Sink:
 
 def connection(sink: Sink, *, frames: int = 4, octets: int = 1_000) -> Connection:
     transport = Transport(sink.send_texts, sink.close)
-    return Connection(UserId("alice"), transport, max_frames=frames, max_bytes=octets, close_grace_s=0.05)
+    return Connection(UserId("alice"), transport, Outgoing(), max_frames=frames, max_bytes=octets, close_grace_s=0.05)
 
 
 @pytest.mark.parametrize(("frames", "octets"), [(4, 1_000), (1_000, 40)])
