@@ -122,11 +122,19 @@ class Person(ABC):
 
 async def _came(turn: Turn, seconds: float, predicate: Callable[[], bool]) -> bool:
     """Wait until `predicate` holds of a turn, at most so long; return whether it does."""
+    loop = asyncio.get_running_loop()
+    late = False
+
+    def lose_patience() -> None:
+        nonlocal late
+        late = True
+        turn.tell()
+
+    timer = loop.call_later(seconds, lose_patience)
     try:
-        async with asyncio.timeout(seconds):
-            while not predicate():
-                turn.changed = turn.changed or asyncio.get_running_loop().create_future()
-                await turn.changed
-    except TimeoutError:
-        return predicate()
-    return True
+        while not (predicate() or late):
+            turn.changed = turn.changed or loop.create_future()
+            await turn.changed
+    finally:
+        timer.cancel()
+    return predicate()
