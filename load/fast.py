@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from msgspec import Raw
 from picows import WSCloseCode, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from conformance.client import Wire
@@ -10,7 +11,6 @@ from conformance.client.credentials import show
 from conformance.events import Accepted, Event, Kind, Ready, Refusal, RunEvent
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, ClosedBy, Credentials
-from conformance.history.recorder import frame_operation
 from load.person import Person
 from load.stream import Frame, Stream
 from load.turn import Turn
@@ -19,7 +19,7 @@ _BUFFER = 2048
 _NO_CODE, _NO_END = 1005, 1006  # RFC 6455, 7.4.1
 _HANDSHAKE_S = 15.0
 _TEXT = WSMsgType.TEXT
-_USUAL = frozenset({Kind.STARTED, Kind.TOOL_STARTED, Kind.TOOL_COMPLETED, Kind.COMPLETED})
+_USUAL = frozenset({Kind.TOOL_STARTED, Kind.TOOL_COMPLETED, Kind.COMPLETED})
 _PARTS = (_TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
@@ -181,9 +181,9 @@ class Connection(WSListener):
             self._heard(event)
 
     def _is_usual(self, event: Event) -> bool:
-        """Tell whether an event is what one of the turns waits for."""
+        """Tell whether an event is what the latest turn waits for."""
         if isinstance(event, RunEvent):
-            return event.kind in _USUAL and any(turn.run_id == event.run_id for turn in self.turns)
+            return event.kind in _USUAL and bool(self.turns) and self.turns[-1].run_id == event.run_id
         return isinstance(event, Accepted) and event.exact
 
     def _other(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -288,12 +288,12 @@ class Connection(WSListener):
         """Send a question, and record it."""
         if self._transport is None or self.over:
             return
-        wire = self._wire
+        record = self._wire.recorder.record
         self._stream.take(self._held)
-        wire.recorder.record(asked)
-        frame = wire.dialect.request(asked, text)
-        wire.recorder.record(frame_operation(ops.Sent, self._now(), self.number, frame))
-        self._transport.send(_TEXT, frame.encode())
+        record(asked)
+        frame = self._wire.dialect.request(asked, text).encode()
+        record(ops.Sent(self._now(), self.number, frame=Raw(frame)))
+        self._transport.send(_TEXT, frame)
 
     def read(self, *, paused: bool) -> None:
         """Stop reading, or go on."""

@@ -123,12 +123,11 @@ class Measure(Check):
 
     def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
         """Return how long after its timestamp each event arrived."""
-        earliest = min(stamps)
-        before = (earliest - self._began) // _US - self.offset.us
-        since = [stamp - earliest for stamp in stamps]
-        if max(since) < _SECOND:
-            return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
-        return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
+        second = min(stamps).replace(microsecond=0)
+        before = (second - self._began) // _US - self.offset.us
+        if max(stamps) - second < _SECOND:
+            return [at - before - stamp.microsecond for at, stamp in zip(ats, stamps, strict=True)]
+        return [at - before - (stamp - second) // _US for at, stamp in zip(ats, stamps, strict=True)]
 
     def _over_time(self, ats: list[int], counted: list[int]) -> None:
         first, last = min(ats) // _SECOND_US, max(ats) // _SECOND_US

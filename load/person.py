@@ -93,8 +93,10 @@ class Person(ABC):
 
     async def ended(self, turn: Turn) -> bool:
         """Wait until a run is over: as long as its script takes, and patience on top; return whether it is."""
+        if await _came(turn, self.patience_s, lambda: turn.over):
+            return True
         due = takes_ms(turn.asked.script) / 1000 if turn.asked.script else 0.0
-        if await _came(turn, due + self.patience_s, lambda: turn.over):
+        if await _came(turn, due, lambda: turn.over):
             return True
         self._gave_up(turn, Awaited.TERMINAL, due + self.patience_s)
         turn.end("no end")

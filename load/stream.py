@@ -22,9 +22,9 @@ _ENCODE = msgspec.json.Encoder().encode
 _READ = msgspec.json.Decoder(AnyOperation).decode
 _LINE = b'{"op":"received","at":%d,"conn":%d,"frame":%b}\n'
 _PLAIN = (ops.Asked, ops.Sent, ops.Pinged)
-_CHATTER = (Kind.TEXT, Kind.THINKING)
+_CHATTER = (Kind.TEXT, Kind.THINKING, Kind.STARTED)
 _EVER = 1 << 62
-_PAGE = 1024
+_PAGE = 2048
 _GONE = 256
 Frame = tuple[int, int, bytes]
 Block = tuple[list[bytes], list[Any]]
@@ -102,20 +102,14 @@ class Stream:
     def _judged(self) -> Iterator[None]:
         came = self._came.copy()
         self._came.clear()
-        if not came:
-            return
-        lines: list[bytes] = []
-        typed: list[Any] = []
         for at in range(0, len(came), _PAGE):
-            page, said = self._read(came[at : at + _PAGE])
-            lines += page
-            typed += said
+            lines, typed = self._read(came[at : at + _PAGE])
             yield
-        number = self._next_line
-        self._next_line += len(lines)
-        yield from self._lane.steps(lines, typed, number)
-        self._memory(lines)
-        self._seen()
+            number = self._next_line
+            self._next_line += len(lines)
+            yield from self._lane.steps(lines, typed, number)
+            self._memory(lines)
+            self._seen()
 
     def _read(self, came: list[bytes | Frame]) -> Block:
         """Return operations as lines of a history, and what those that are plain say."""
@@ -147,7 +141,7 @@ class Stream:
 
 
 def chatter(speech: Speech) -> tuple[bytes, ...]:
-    """Return how the frames begin, as engines write them, that neither begin nor end anything."""
+    """Return how the frames begin, as engines write them, that no behaviour waits for."""
     frames: dict[Kind, Any] = {kind: frame for frame, kind in speech.kinds.items()}
     configs = [frames[kind].__struct_config__ for kind in _CHATTER if kind in frames]
     heads = [(config.tag_field, config.tag) for config in configs]
