@@ -24,7 +24,7 @@ _LINE = b'{"op":"received","at":%d,"conn":%d,"frame":%b}\n'
 _PLAIN = (ops.Asked, ops.Sent, ops.Pinged)
 _CHATTER = (Kind.TEXT, Kind.THINKING, Kind.STARTED)
 _EVER = 1 << 62
-_PAGE = 2048
+_PAGE = 1024
 _GONE = 256
 Frame = tuple[int, int, bytes]
 Block = tuple[list[bytes], list[Any]]
@@ -107,8 +107,8 @@ class Stream:
             yield
             number = self._next_line
             self._next_line += len(lines)
+            self._memory(b"".join(lines))
             yield from self._lane.steps(lines, typed, number)
-            self._memory(lines)
             self._seen()
 
     def _read(self, came: list[bytes | Frame]) -> Block:
@@ -161,7 +161,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         self._room = size
-        self._blocks: deque[tuple[int, list[bytes]]] = deque()
+        self._blocks: deque[bytes] = deque()
         self._began: dict[int, list[bytes]] = {}
         self._gone: deque[int] = deque()
 
@@ -179,18 +179,24 @@ class Memory:
             if len(self._gone) > _GONE:
                 self._began.pop(self._gone.popleft(), None)
 
-    def __call__(self, lines: list[bytes]) -> None:
+    def __call__(self, lines: bytes) -> None:
         """Keep a block."""
-        size = sum(map(len, lines))
-        self._blocks.append((size, lines))
-        self._room -= size
+        self._blocks.append(lines)
+        self._room -= len(lines)
         while self._room < 0 and len(self._blocks) > 1:
-            self._room += self._blocks.popleft()[0]
+            self._room += len(self._blocks.popleft())
 
     def of(self, conns: set[int]) -> list[bytes]:
         """Return what is remembered of these connections, in order."""
         began = [line for conn in sorted(conns) for line in self._began.get(conn, ())]
         known = set(began)
         marks = [b'"conn":%d%s' % (conn, end) for conn in conns for end in (b",", b"}")]
-        lines = [line for _, block in self._blocks for line in block if any(mark in line for mark in marks)]
+        lines = [line for block in self._blocks for line in _with(block, marks)]
         return began + [line for line in lines if line not in known]
+
+
+def _with(block: bytes, marks: list[bytes]) -> list[bytes]:
+    """Return the lines of a block that hold one of these marks."""
+    if not any(mark in block for mark in marks):
+        return []
+    return [line + b"\n" for line in block.split(b"\n") if any(mark in line for mark in marks)]
