@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SECRET = "a-secret-of-enough-bytes-for-the-tests"
 
 
-def target_file(folder: Path, defect: str, every: int) -> Path:
+def target_file(folder: Path, defect: str, share: float) -> Path:
     """A target file for the reference engine with a rare defect."""
     path = folder / "target.toml"
     python = f"env PYTHONPATH={ROOT} {sys.executable}"
@@ -28,7 +28,7 @@ def target_file(folder: Path, defect: str, every: int) -> Path:
         f"""
 [target]
 url = "ws://127.0.0.1:{{port}}/ws"
-command = "{python} -m tests.load.rare_engine {defect} {every} --port {{port}} --secret-env RARE_SECRET"
+command = "{python} -m tests.load.rare_engine {defect} {share} --port {{port}} --secret-env RARE_SECRET"
 health = "http://127.0.0.1:{{port}}/ready"
 [auth]
 scheme = "jwt-hs256"
@@ -60,7 +60,7 @@ def test_a_rare_defect_is_flagged_with_a_sample(
     code, verdict = loaded(
         tmp_path,
         "--target",
-        str(target_file(tmp_path, defect, 60)),
+        str(target_file(tmp_path, defect, 1 / 60)),
         "--users",
         "20",
         "--spawn-rate",
