@@ -62,8 +62,8 @@ def _default(bounds: Bounds) -> Objectives:
 def decidable(target: Target, whole: Whole) -> tuple[Objectives, tuple[str, ...]]:
     """Return the objectives to judge a load by, and why some that nobody asked for are left out.
 
-    What the target file asks for is judged always; of the rest what the target's protocol shows: latency of delivery needs
-    timestamps, losses need numbered events.
+    What the target file asks for is judged always; of the rest what the target's protocol shows: latency of delivery
+    needs timestamps, losses need numbered events.
     """
     objectives = wanted(target)
     if target.objectives != Objectives() or not whole.verdict.events:

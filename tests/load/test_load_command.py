@@ -1,23 +1,21 @@
 """`agent-conformance load` and `locust -f load/locustfile.py`, through the front door."""
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner
-from prometheus_client.parser import text_string_to_metric_families
 
 from conformance.catalogue import load as load_catalogue
 from conformance.cli import cli
 from conformance.history.store import HistoryReader
 from conformance.launch import Launched, free_port
 from conformance.rejudge import judge_recording
+from tests.load.scrape import scraped
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a-secret-of-enough-bytes-for-the-tests"
@@ -109,21 +107,6 @@ def test_the_reference_engine_is_found_without_fault(tmp_path: Path) -> None:
     assert "<polyline" in shown
 
 
-async def scraped(port: int, of: asyncio.subprocess.Process) -> dict[str, float]:
-    """Ask for the generator's metrics until they tell of events, as Prometheus does again and again."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        while of.returncode is None:
-            with contextlib.suppress(httpx.HTTPError):
-                text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-                told = {
-                    each.name: each.value for family in text_string_to_metric_families(text) for each in family.samples
-                }
-                if told["agent_conformance_events_total"] > 0:
-                    return told
-            await asyncio.sleep(0.05)
-    raise AssertionError(f"locust has ended with {of.returncode}")
-
-
 async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objective(tmp_path: Path) -> None:
     port = free_port()
     url = f"ws://127.0.0.1:{port}/ws"
@@ -149,7 +132,7 @@ async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objectiv
         process = await asyncio.create_subprocess_exec(
             *locust, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
-        told = await scraped(metrics, process)
+        told = await scraped(metrics, process, "agent_conformance_events_total", 1)
         said, _ = await process.communicate()
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_bytes())
     assert process.returncode == 1, said.decode()
