@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs regression format bench endurance fleet postgres status-page samples schema clean
+.PHONY: help verify load load-defects load-models test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs regression format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ load: .venv/.ready ## 500 users on the reference engine for a minute, judged by 
 
 load-defects: .venv/.ready ## the same on engines with rare defects: each is flagged; and RUNS times without one: none is
 	@$(BIN)/python -m tests.load --runs $(RUNS)
+
+load-models: .venv/.ready ## what a closed loop hides of a target that stalls, and arrivals that wait for nobody show
+	@$(BIN)/python -m tests.load.models
 
 test: lint types imports audit unit ## lint, types, import contracts, the audit of our own source and all tests
 

@@ -31,6 +31,7 @@ _SHAPES = ("step", "ramp", "spike", "soak")
 @click.option("--plan", "goal", type=click.IntRange(1), metavar="CONNECTIONS", help="What so many connections need.")
 @click.option("--processes", type=click.IntRange(1), help="So many workers on this machine, and a master.")
 @click.option("--web", is_flag=True, help="Wait on Locust's web page for the load to be started.")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Serve /metrics for Prometheus there.")
 @click.option("--fail-fast", is_flag=True, help="End with the first violation of a requirement.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the random choices of a load (default: a new one).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
@@ -48,6 +49,7 @@ def command(
     goal: int | None,
     processes: int | None,
     web: bool,
+    metrics: str | None,
     fail_fast: bool,
     seed: int | None,
     out: Path | None,
@@ -83,6 +85,7 @@ def command(
         processes=processes,
         web=web,
         fail_fast=fail_fast,
+        metrics=metrics,
         seed=chosen_seed,
         repeat=shlex.join(repeated(chosen_seed)),
         quiet=quiet,
