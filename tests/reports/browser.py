@@ -75,7 +75,7 @@ class Tab:
             "return {x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}; })()"
         )
         clip = box | {"height": min(box["height"], height or box["height"]), "scale": 1}
-        form = {"format": "webp", "quality": 90} if path.suffix == ".webp" else {"format": "png"}
+        form = {"format": "webp", "quality": 70} if path.suffix == ".webp" else {"format": "png"}
         shot = self.call("Page.captureScreenshot", **form, captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 
