@@ -1,5 +1,7 @@
 """The command line: what goes wrong is said in words, with the right exit code."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,9 +110,17 @@ def test_requirements_lists_explains_and_gives_json(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("[")
 
 
-def test_help_needs_no_heavy_import(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_needs_no_heavy_import(option: str) -> None:
+    code = "import sys; from conformance.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True)
+    heavy = {"asyncio", "httpx", "hypothesis", "jinja2", "logging", "msgspec", "rich", "traceback"}
+    assert heavy & set(done.stderr.split()) == set()
+
+
+@pytest.mark.parametrize("command", ["verify", "check", "load", "audit", "report", "init", "requirements", "witness"])
+def test_each_command_tells_what_it_does_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
-    for name in ("verify", "check", "serve", "init", "requirements"):
-        assert name in capsys.readouterr().out or name
-    assert run(["verify", "--help"]) == 0
-    assert "--profile" in capsys.readouterr().out
+    assert f"  {command} " in capsys.readouterr().out
+    assert run([command, "--help"]) == 0
+    assert f"    agent-conformance {command}" in capsys.readouterr().out
