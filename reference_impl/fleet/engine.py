@@ -171,8 +171,8 @@ class FleetEngine(ExecutionEngine):
                 self._in_background(self._release(user_id))
 
     async def _release(self, user_id: UserId) -> None:
-        # First how the user's runs have ended is on record. Where that fails, or Redis cannot be reached, the user stays
-        # this engine's, which others go on to ask.
+        # First how the user's runs have ended is on record. Where that fails, or Redis cannot be reached, the user
+        # stays this engine's, which others go on to ask.
         with contextlib.suppress(RedisError, JournalFailed):
             await self._companions.journal.flush()
             if self._starts[user_id] == 0 and user_id not in self._users:
