@@ -98,8 +98,7 @@ class Journal(GroupCommit):
         `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
         tells that the thread may not be one of somebody else's. Raises JournalFailed.
         """
-        if not self._busy:
-            self._begin_soon()
+        self._begin_soon()
         try:
             self._begin(self._write_connection)
             options = {"thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
