@@ -14,7 +14,8 @@ _SHOWN_PROBLEMS = 10
 
 def conclude(whole: Whole, settings: Settings, warnings: tuple[str, ...] = ()) -> Verdict:
     """Return the verdict on requirements and objectives, with everything that was measured."""
-    judged = objectives.judge(objectives.wanted(settings.target), whole, late_ms=settings.late_ms)
+    decidable, left_out = objectives.decidable(settings.target, whole)
+    judged = objectives.judge(decidable, whole, late_ms=settings.late_ms)
     verdict = whole.verdict
     outcome = verdict.verdict
     if any(each.verdict is Met.VIOLATED for each in judged):
@@ -29,7 +30,7 @@ def conclude(whole: Whole, settings: Settings, warnings: tuple[str, ...] = ()) -
         measurements=(*verdict.measurements, *_measurements(whole)),
         series=_series(whole),
         spectra=_spectra(whole),
-        warnings=(*verdict.warnings, *warnings, *_problems(whole)),
+        warnings=(*verdict.warnings, *warnings, *left_out, *_problems(whole)),
         repeat=settings.repeat,
         seed=settings.seed,
     )

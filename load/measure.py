@@ -38,9 +38,10 @@ class Second(msgspec.Struct):
 class Measure(Check):
     """Sketches of latencies, by what is measured, behaviour and kind of event; and the course of the load.
 
-    `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question to the run's
-    first event, `run` that to its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it
-    took at most as long as was measured.
+    `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question (in the
+    open model: from when it was due, also where the user had to connect first) to the run's first event, `run` that to
+    its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it took at most as long as was
+    measured.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -85,9 +86,9 @@ class Measure(Check):
                 self._sample((DELIVERY, behaviour, event.kind.name), at, at - stamp)
                 second.delivery.add(at - stamp)
         if asked is not None and story.first is None:
-            self._sample((FIRST_EVENT, behaviour, ""), at, at - asked.at)
+            self._sample((FIRST_EVENT, behaviour, ""), at, at - _due(asked))
         if asked is not None and event.terminal and story.terminal is None:
-            self._sample((RUN, behaviour, ""), at, at - asked.at)
+            self._sample((RUN, behaviour, ""), at, at - _due(asked))
 
     def _sample(self, key: Key, at: int, late_us: int) -> None:
         if self._was_late(at - late_us, late_us):
@@ -159,7 +160,7 @@ class Measure(Check):
                 self._keep((DELIVERY, behaviour, Kind.TEXT.name), counted[first:stop])
 
     def _from_question(self, what: str, chapter: Chapter, at: int) -> None:
-        self._sample((what, chapter.asked.behaviour or "", ""), at, at - chapter.asked.at)
+        self._sample((what, chapter.asked.behaviour or "", ""), at, at - _due(chapter.asked))
 
     # -- both -------------------------------------------------------------------------------------------------------
 
@@ -190,6 +191,11 @@ class Measure(Check):
             if kept:
                 self._pour(key, kept)
         return self.sketches
+
+
+def _due(asked: Asked) -> int:
+    """Return when the user wanted to ask: from then on they have waited (no coordinated omission)."""
+    return asked.at if asked.due is None else asked.due
 
 
 def measured(checks: Sequence[Check]) -> Measure:

@@ -59,6 +59,25 @@ def _default(bounds: Bounds) -> Objectives:
     )
 
 
+def decidable(target: Target, whole: Whole) -> tuple[Objectives, tuple[str, ...]]:
+    """Return the objectives to judge a load by, and why some that nobody asked for are left out.
+
+    What the target file asks for is judged always; of the rest what the target's protocol shows: latency of delivery
+    needs timestamps, losses need numbered events.
+    """
+    objectives = wanted(target)
+    if target.objectives != Objectives() or not whole.verdict.events:
+        return objectives, ()
+    left_out: list[str] = []
+    if not any(what.startswith(DELIVERY) for what, _, _ in whole.sketches):
+        objectives = replace(objectives, p95_ms=None)
+        left_out.append("events tell no times: what is measured are the waits for first events and for ends of runs")
+    if "seq" not in whole.verdict.capabilities:
+        objectives = replace(objectives, delivered=None)
+        left_out.append("events are not numbered: what is lost shows only where a run's story has a gap")
+    return objectives, tuple(left_out)
+
+
 def judge(objectives: Objectives, whole: Whole, *, late_ms: float) -> tuple[ObjectiveVerdict, ...]:
     """Judge all objectives; `late_ms` is how late the generator may have been before latencies say nothing."""
     late, behind = (_late(sketch, late_ms) for sketch in (whole.lateness, whole.arrivals))

@@ -21,6 +21,7 @@ class Person(ABC):
         self.user = wire.auth.new_user(wire.random)
         self.joined = False
         self.turns: list[Turn] = []
+        self.due: int | None = None
 
     def token(self) -> str:
         """Return a fresh canary."""
@@ -86,7 +87,9 @@ class Person(ABC):
             canary=token,
             behaviour=label,
             script=script if said is None else None,
+            due=self.due,
         )
+        self.due = None
         turn = Turn(asked)
         await self.say(asked, words, turn)
         return turn

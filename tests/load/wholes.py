@@ -28,9 +28,13 @@ def report(
     failed: int = 0,
     doubtful: int = 0,
     late_us: int = 1_000,
+    behind_us: int = 0,
     clock_error_us: float | None = 0.0,
 ) -> Report:
-    """A report of a load of one behaviour; `doubtful` slow samples were seen while the generator was late."""
+    """A report of a load of one behaviour; `doubtful` slow samples were seen while the generator was late.
+
+    Each run began `behind_us` later than it was due (open model).
+    """
     counts = sketched(fast=fast, slow=slow)
     late = f"{DELIVERY}, while the generator was late"
     return Report(
@@ -47,7 +51,7 @@ def report(
         seconds={0: (10, 9, fast + slow, counts)},
         outcomes=[("chat", None, 1_000 - failed), *([("chat", "no end", failed)] if failed else [])],
         lateness={late_us: 100},
-        arrivals={},
+        arrivals={behind_us: 100},
         cpu_percent=[10.0, 20.0],
         peak_mb=100.0,
         clock_error_us=clock_error_us,

@@ -41,10 +41,11 @@ class Tab:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self._navigate("about:blank")
-        self._navigate(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
+        self.visit("about:blank")
+        self.visit(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
 
-    def _navigate(self, address: str) -> None:
+    def visit(self, address: str) -> None:
+        """Go to an address, and wait until it is loaded."""
         self.events.clear()
         self.call("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
