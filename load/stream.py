@@ -116,10 +116,10 @@ class Stream:
     def _read(self, came: list[bytes | Frame]) -> Block:
         """Return operations as lines of a history, and what those that are plain say."""
         lines = [one if one.__class__ is bytes else _LINE % one for one in came]
-        whole = b"".join(lines)
         if self.speech is None:
             return lines, []
-        if self.redact(whole) != whole or whole.count(b"\n") > len(lines):
+        raws = b"".join([one[2] for one in came if one.__class__ is tuple])
+        if self.redact(raws) != raws or raws.find(b"\n") >= 0:
             lines = [one if one.__class__ is bytes else self._odd(*one) for one in came]
         typed = self.speech.read(lines)
         for place in [place for place, said in enumerate(typed) if said is None]:
