@@ -65,7 +65,6 @@ class AgentRun:
         self.execution.working_since = None
         self._voice.ensure_thought()
         self._emitter.emit(ending.type, ending.payload)
-        await self._emitter.flush()
 
     async def _ending(self, started: float) -> Ending:
         timer = asyncio.get_running_loop().call_later(self._limit_s, self.interrupt, Interruption.TIMEOUT)

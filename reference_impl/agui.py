@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from reference_impl.agui_events import AguiTeller
 from reference_impl.agui_input import decode_input
 from reference_impl.errors import ErrorCode, Refusal
-from reference_impl.routes import NO_STORE, EngineRoutes, not_announced, read_body
+from reference_impl.routes import NO_STORE, EngineRoutes, read_body
 from reference_impl.run import StoredRun
 
 
@@ -23,7 +23,7 @@ class AguiRoute(EngineRoutes):
         identity = self._authenticator.authenticate(request.headers)
         body = await read_body(request, limit=self._settings.max_message_bytes)
         wish = decode_input(body, traceparent=request.headers.get("traceparent"))
-        acceptance = await self._engine.start(identity.user_id, wish, announce=not_announced)
+        acceptance = await self._start(identity, wish)
         if acceptance.context.thread_id != wish.context.thread_id:
             raise Refusal(ErrorCode.CONFLICT, "runId names a run of yours on another thread.")
         run = await self._registry.find(identity.user_id, acceptance.context.run_id)

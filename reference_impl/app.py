@@ -1,6 +1,7 @@
 """What is wired to what. Every part is made here, in the ASGI lifespan, and given its collaborators."""
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -24,7 +25,7 @@ from reference_impl.context import UserExecutionContext
 from reference_impl.delivery_tracker import EventDeliveryTracker
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.engine import ExecutionEngine
-from reference_impl.errors import CloseCode
+from reference_impl.errors import CloseCode, JournalFailed
 from reference_impl.gate import WebSocketGate
 from reference_impl.journal import Journal
 from reference_impl.llm import LLMManager
@@ -42,8 +43,8 @@ from reference_impl.routes import EXCEPTION_HANDLERS, RunRoutes
 from reference_impl.run import ExecutionState
 from reference_impl.session import ClientSession
 from reference_impl.settings import Settings
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.tools import Toolbox, ToolDispatcher, Tools
+from reference_impl.trace import traced
 from reference_impl.uvicorn_protocol import SEND_TEXTS
 from reference_impl.websocket_manager import WebSocketManager
 
@@ -63,7 +64,7 @@ class Parts:
     emitter: type[UserEventEmitter] = UserEventEmitter
     engine: type[ExecutionEngine] = ExecutionEngine
     gate: type[WebSocketGate] = WebSocketGate
-    journal: type[SqliteJournal] = SqliteJournal
+    journal: type[Journal] = Journal
     llm: type[LLMManager] = LLMManager
     manager: type[WebSocketManager] = WebSocketManager
     model: type[ScriptedModel] = ScriptedModel
@@ -82,6 +83,7 @@ class Assembly:
     def __init__(
         self, settings: Settings, parts: Parts, journal: Journal, agents: Mapping[str, type[BaseAgent]]
     ) -> None:
+        traced.cache_clear()
         self.settings = settings
         self.parts = parts
         self.doomed = False
@@ -183,6 +185,8 @@ class Assembly:
     async def drain(self) -> None:
         """End what is running and tell its users, then close the connections (LIF-05). May be called again."""
         await self.engine.drain(grace_s=self.settings.drain_s)
+        with contextlib.suppress(JournalFailed):
+            await self.journal.flush()
         await self.manager.close_all(CloseCode.RESTART, "restarting")
 
     def create_session(self, websocket: WebSocket, identity: Identity) -> ClientSession:
@@ -190,6 +194,7 @@ class Assembly:
         connection = self.parts.connection(
             identity.user_id,
             transport_of(websocket),
+            self.manager.outgoing,
             max_frames=self.settings.outbox_frames,
             max_bytes=self.settings.outbox_bytes,
             close_grace_s=self.settings.close_grace_s,

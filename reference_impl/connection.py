@@ -21,9 +21,12 @@ MAX_FLOORS = 4_096
 
 
 class Transport(msgspec.Struct, frozen=True):
-    """How to send text frames and how to close; both raise OSError or WebSocketDisconnect where the peer is gone."""
+    """How to send text frames and how to close; both raise OSError or WebSocketDisconnect where the peer is gone.
 
-    send_texts: Callable[[Sequence[str]], Awaitable[None]]
+    `send_texts` sends at once and gives None, or gives what to wait for until they are sent.
+    """
+
+    send_texts: Callable[[Sequence[str]], Awaitable[None] | None]
     close: Callable[[int, str], Awaitable[None]]
 
 
@@ -34,6 +37,27 @@ class Hold(msgspec.Struct):
     last_seq: int = 0
 
 
+class Outgoing:
+    """The connections that have something to send: each is served at the end of the turn of the loop.
+
+    So what else comes up in that turn is in the same write.
+    """
+
+    def __init__(self) -> None:
+        self._connections: list[Connection] = []
+
+    def add(self, connection: "Connection") -> None:
+        """Have `connection` send a batch soon."""
+        if not self._connections:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._connections.append(connection)
+
+    def _send(self) -> None:
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.send_batch()
+
+
 class Connection:
     """The outbound side of one socket, bounded in frames and bytes.
 
@@ -42,23 +66,32 @@ class Connection:
     """
 
     def __init__(
-        self, user_id: UserId, transport: Transport, *, max_frames: int, max_bytes: int, close_grace_s: float
+        self,
+        user_id: UserId,
+        transport: Transport,
+        outgoing: Outgoing,
+        *,
+        max_frames: int,
+        max_bytes: int,
+        close_grace_s: float,
     ) -> None:
         self.connection_id = new_id()
         self.user_id = user_id
         self._transport = transport
+        self._outgoing = outgoing
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._close_grace_s = close_grace_s
+        self._loop = asyncio.get_running_loop()
         self._outbox: deque[str] = deque()
         self._outbox_bytes = 0
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._sending = False
+        self._unsent: asyncio.Future[None] | None = None
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._room: asyncio.Event | None = None
         self._holds: dict[str, Hold] = {}
         self._floors: dict[str, int] = {}
         self._closing: tuple[CloseCode, str] | None = None
-        self._pump_task: asyncio.Task[None] | None = None
 
     @property
     def closing(self) -> CloseCode | None:
@@ -90,13 +123,15 @@ class Connection:
             return
         self._outbox.append(text)
         self._outbox_bytes += len(text)
-        if not self._has_room():
-            self._room.clear()
-        self._wake.set()
+        if not self._sending:
+            self._sending = True
+            self._outgoing.add(self)
 
     async def offer_when_room(self, text: str) -> None:
         """Queue one frame once the outbox is at most half full; for replays, which can wait."""
-        await self._room.wait()
+        while self._closing is None and not self._has_room():
+            self._room = self._room or asyncio.Event()
+            await self._room.wait()
         self.offer(text)
 
     def close(self, code: CloseCode, reason: str) -> None:
@@ -107,12 +142,12 @@ class Connection:
         if code is CloseCode.SLOW_CONSUMER:
             self._outbox.clear()
             self._outbox_bytes = 0
-            if self._pump_task is not None:
-                self._pump_task.cancel()
-        elif self._pump_task is not None:
-            self._end_later(self._pump_task)
-        self._room.set()
-        self._wake.set()
+        if code is CloseCode.SLOW_CONSUMER or not self._sending:
+            self._end()
+        else:
+            # A reader that does not take what is queued must not keep a closing connection open.
+            self._loop.call_later(self._close_grace_s, self._end)
+        self._make_room()
 
     def hold(self, run_id: str) -> Hold:
         """Keep the run's live events back from now on, for a replay to bring them in their order."""
@@ -131,50 +166,83 @@ class Connection:
                 del self._floors[next(iter(self._floors))]
 
     async def send_all(self) -> None:
-        """Send what is queued until the connection is closed, from either side. The one place that sends."""
-        pump = self._pump_task = asyncio.create_task(self._pump())
-        if self._closing is not None:
-            self._end_later(pump)
+        """Return once the socket is closed, from either side; where it is from this one, close it."""
         try:
-            await asyncio.wait({pump})
+            await self._over
+        except (WebSocketDisconnect, OSError):
+            return
         finally:
-            pump.cancel()
-            await asyncio.wait({pump})
-        if not pump.cancelled() and (error := pump.exception()) is not None:
-            if isinstance(error, (WebSocketDisconnect, OSError)):
-                return
-            raise error
+            if self._unsent is not None:
+                self._unsent.cancel()
         if self._closing is not None:
             await self._send_close(*self._closing)
 
-    async def _pump(self) -> None:
-        while True:
-            while self._outbox:
-                await self._transport.send_texts(self._take_batch())
-                if self._outbox:
-                    # A reader that keeps up makes send_texts return at once; let the others have their turn.
-                    await asyncio.sleep(0)
+    def send_batch(self) -> None:
+        """Send what is queued, or a part of it and the rest in a later turn, so that the others have theirs."""
+        if self._over.done():
+            return
+        if not self._outbox:
+            self._sending = False
             if self._closing is not None:
-                return
-            self._wake.clear()
-            await self._wake.wait()
+                self._end()
+            return
+        try:
+            unsent = self._transport.send_texts(self._take_batch())
+        except Exception as error:
+            self._end(error)
+            return
+        if unsent is None and self._closing is None and not self._outbox:
+            self._sending = False
+        elif unsent is None:
+            self._outgoing.add(self)
+        else:
+            self._unsent = asyncio.ensure_future(unsent)
+            self._unsent.add_done_callback(self._note_sent)
+
+    def _go_on(self) -> None:
+        if self._outbox or self._closing is not None:
+            self._outgoing.add(self)
+        else:
+            self._sending = False
+
+    def _note_sent(self, unsent: "asyncio.Future[None]") -> None:
+        self._unsent = None
+        if unsent.cancelled():
+            return
+        if (error := unsent.exception()) is not None:
+            self._end(error)
+        else:
+            self._go_on()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """Nothing more is sent."""
+        if self._over.done():
+            return
+        if error is None:
+            self._over.set_result(None)
+        else:
+            self._over.set_exception(error)
 
     def _take_batch(self) -> list[str]:
         """What is sent at once: at least one frame, and little enough to count as sent."""
-        batch: list[str] = []
-        size = 0
+        if self._outbox_bytes < BATCH_BYTES and len(self._outbox) <= BATCH_FRAMES:
+            batch, size = [*self._outbox], self._outbox_bytes
+            self._outbox.clear()
+        else:
+            batch, size = [], 0
         while self._outbox and size < BATCH_BYTES and len(batch) < BATCH_FRAMES:
             text = self._outbox.popleft()
             size += len(text)
             batch.append(text)
         self._outbox_bytes -= size
-        if not self._room.is_set() and self._has_room():
-            self._room.set()
+        if self._room is not None and self._has_room():
+            self._make_room()
         return batch
 
-    def _end_later(self, pump: asyncio.Task[None]) -> None:
-        """A reader that does not take what is queued must not keep a closing connection open."""
-        asyncio.get_running_loop().call_later(self._close_grace_s, pump.cancel)
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def _send_close(self, code: CloseCode, reason: str) -> None:
         try:

@@ -1,9 +1,10 @@
 """Who a request is for: ids that are real, bound together once and never changed (IDN-01 to IDN-03)."""
 
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from secrets import token_hex
+from os import urandom
 from typing import Any, NewType
 
 import msgspec
@@ -18,6 +19,7 @@ MAX_ID_CHARACTERS = 256
 
 PLACEHOLDERS = frozenset(
     {
+        "",
         "none",
         "null",
         "nil",
@@ -38,21 +40,33 @@ def require_id(value: object, name: str) -> str:
     """Return `value` if it is a usable id, else raise InvalidIdentity saying what to do about `name` (IDN-02)."""
     if not isinstance(value, str):
         raise InvalidIdentity(f"{name} must be a string, not {type(value).__name__}: give the id of a real {name}.")
+    if len(value) <= MAX_ID_CHARACTERS and value.isprintable() and value.strip().lower() not in PLACEHOLDERS:
+        return value
     if not value.strip():
         raise InvalidIdentity(f"{name} is empty: give a unique id, such as a UUID.")
     if len(value) > MAX_ID_CHARACTERS:
         raise InvalidIdentity(f"{name} has {len(value)} characters: give one of at most {MAX_ID_CHARACTERS}.")
     if not value.isprintable():
         raise InvalidIdentity(f"{name} has unprintable characters: give a unique id, such as a UUID.")
-    if value.strip().lower() in PLACEHOLDERS:
-        raise InvalidIdentity(f"{name} {value!r} is a placeholder: give a unique id, such as a UUID.")
-    return value
+    raise InvalidIdentity(f"{name} {value!r} is a placeholder: give a unique id, such as a UUID.")
+
+
+def random_digits() -> Iterator[str]:
+    """For ever 32 hexadecimal digits that cannot be guessed, taken from the system in larger portions."""
+    while True:
+        portion = urandom(4_096).hex()
+        for start in range(0, len(portion), 32):
+            yield portion[start : start + 32]
+
+
+DIGITS = random_digits()
+VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def new_id() -> str:
     """A fresh id that cannot be guessed: a version 4 UUID with 122 random bits (IDN-05)."""
-    digits = token_hex(16)
-    variant = "89ab"[int(digits[16], 16) & 3]
+    digits = next(DIGITS)
+    variant = VARIANTS[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 

@@ -32,6 +32,7 @@ class EventDeliveryTracker:
         self.retrying: set[RunId] = set()
         """Runs of which a retry is under way, which will bring what comes meanwhile, too."""
         self.on_delivered: list[Callback] = []
+        self.on_ended: list[Callback] = []
         self.on_retried: list[Callback] = []
         self.on_lost: list[Callback] = []
         self.delivered = 0
@@ -60,6 +61,9 @@ class EventDeliveryTracker:
                 _wake(progress)
         for callback in self.on_delivered:
             callback(event)
+        if event.type.terminal:
+            for callback in self.on_ended:
+                callback(event)
 
     def acknowledged_seq(self, run_id: RunId) -> int:
         """The seq of the last event of a live run that was handed over; 0 if there is none."""

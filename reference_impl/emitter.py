@@ -4,9 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from reference_impl.context import UserExecutionContext, new_id
-from reference_impl.events import Envelope, Event, EventType, encode_event, format_timestamp
+from reference_impl.events import Event, EventType, format_timestamp
 from reference_impl.journal import Journal
+
+FIXED = ("run_id", "thread_id", "user_id", "agent_name", "traceparent")
+_encoder = msgspec.json.Encoder()
 
 
 class UserEventEmitter:
@@ -30,6 +35,9 @@ class UserEventEmitter:
         self._last_timestamp = last_timestamp
         self._clock = clock
         self._closed = False
+        # The end of each of the run's envelopes (`events.Envelope`), encoded once.
+        fixed = {name: getattr(context, name) for name in FIXED}
+        self._fixed = _encoder.encode(fixed).decode().removeprefix("{")
         # A version 4 UUID of which the last 48 bits count: unique, and cheap to make.
         self._event_ids = new_id()[:24]
 
@@ -59,18 +67,9 @@ class UserEventEmitter:
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
         self._seq += 1
-        context = self.context
-        return encode_event(
-            Envelope(
-                type=type,
-                event_id=f"{self._event_ids}{self._seq:012x}",
-                run_id=context.run_id,
-                thread_id=context.thread_id,
-                user_id=context.user_id,
-                seq=self._seq,
-                timestamp=format_timestamp(self.now()),
-                agent_name=context.agent_name,
-                payload=dict(payload),
-                traceparent=context.traceparent,
-            )
+        event_id = f"{self._event_ids}{self._seq:012x}"
+        text = (
+            f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{self._seq},'
+            f'"timestamp":"{format_timestamp(self.now())}","payload":{_encoder.encode(payload).decode()},{self._fixed}'
         )
+        return Event(self.context.user_id, self.context.run_id, self._seq, event_id, type, text)

@@ -37,8 +37,10 @@ class UserExecutionEngine:
 
     def submit(self, run: AgentRun) -> None:
         """Start `run` as soon as its thread is free and the user has fewer than `max_running` at work."""
-        self._queue.append(run)
-        self._start_ready()
+        if self._free(run):
+            self._begin(run)
+        else:
+            self._queue.append(run)
 
     def interrupt(self, run_id: str, reason: Interruption) -> bool:
         """End the run with this id, at work or queued. False if there is none."""
@@ -68,16 +70,22 @@ class UserExecutionEngine:
         waiting: deque[AgentRun] = deque()
         while self._queue:
             run = self._queue.popleft()
-            thread_id = run.execution.context.thread_id
-            free = len(self._running) < self._max_running and thread_id not in self._busy_threads
-            # A queued run that was interrupted only tells its end, which needs no place and mixes with nothing.
-            if not free and run.interruption is None:
+            if self._free(run):
+                self._begin(run)
+            else:
                 waiting.append(run)
-                continue
-            if run.interruption is None:
-                self._busy_threads.add(thread_id)
-            self._running[run] = asyncio.create_task(self._execute(run, holds_thread=run.interruption is None))
         self._queue = waiting
+
+    def _free(self, run: AgentRun) -> bool:
+        """Whether `run` may begin. One that was interrupted only tells its end: it needs no place."""
+        thread_free = run.execution.context.thread_id not in self._busy_threads
+        return (thread_free and len(self._running) < self._max_running) or run.interruption is not None
+
+    def _begin(self, run: AgentRun) -> None:
+        holds_thread = run.interruption is None
+        if holds_thread:
+            self._busy_threads.add(run.execution.context.thread_id)
+        self._running[run] = asyncio.create_task(self._execute(run, holds_thread=holds_thread))
 
     async def _execute(self, run: AgentRun, *, holds_thread: bool) -> None:
         try:
@@ -98,8 +106,9 @@ class UserExecutionEngine:
             return
         if holds_thread:
             self._busy_threads.discard(run.execution.context.thread_id)
-        self._start_ready()
-        if not self._running and not self._queue:
+        if self._queue:
+            self._start_ready()
+        elif not self._running:
             self._on_idle()
 
 
@@ -121,7 +130,7 @@ class ExecutionEngine:
         self._max_running_per_user = max_running_per_user
         self._agent_name = agent_name
         self._users: dict[UserId, UserExecutionEngine] = {}
-        self._starting: set[asyncio.Task[Acceptance]] = set()
+        self._starting: set[asyncio.Future[None]] = set()
         self.draining = False
 
     async def start(
@@ -129,30 +138,27 @@ class ExecutionEngine:
     ) -> Acceptance:
         """Accept `request` and start its run, or find the run that it has (LIF-01).
 
-        `announce` is called before the run's first event. Raises Refusal. Once asked for, a run is started even if
-        the caller goes away in between (LIF-04).
+        `announce` is called when it is on record, before the run's first event is told. Raises Refusal. Not to be
+        cancelled: once asked for, a run is started even if who asked is gone (LIF-04).
         """
         if self.draining:
             raise Refusal.restarting()
-        task = asyncio.create_task(self._start(user_id, request, announce))
-        self._starting.add(task)
-        task.add_done_callback(self._note_started)
-        return await asyncio.shield(task)
-
-    def _note_started(self, task: asyncio.Task[Acceptance]) -> None:
-        self._starting.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, Refusal):
-            log.error("a run could not be started", exc_info=error)
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._starting.add(started)
+        try:
+            return await self._start(user_id, request, announce)
+        finally:
+            self._starting.discard(started)
+            started.set_result(None)
 
     async def _start(self, user_id: UserId, request: RunRequest, announce: Callable[[Acceptance], None]) -> Acceptance:
         try:
             acceptance = await self._registry.create_execution_context(
                 request.agent or self._agent_name, user_id, request.message, request.context
             )
+            self._registry.when_recorded(lambda: announce(acceptance))
         except JournalFailed:
             raise Refusal.restarting() from None
-        announce(acceptance)
         execution = None if acceptance.duplicate else self._registry.get(user_id, acceptance.context.run_id)
         if execution is not None:
             run = self._create_run(execution)
@@ -197,7 +203,7 @@ class ExecutionEngine:
         """How many users have open runs."""
         return len(self._users)
 
-    def _tasks(self) -> "list[asyncio.Task[None] | asyncio.Task[Acceptance]]":
+    def _tasks(self) -> "list[asyncio.Future[None]]":
         return [*self._starting, *(task for engine in self._users.values() for task in engine.tasks())]
 
     def _engine_of(self, user_id: UserId) -> UserExecutionEngine:

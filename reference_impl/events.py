@@ -18,17 +18,19 @@ class EventType(StrEnum):
     TOOL_EXECUTING = "tool_executing"
     TOOL_COMPLETED = "tool_completed"
     MESSAGE_CHUNK = "message_chunk"
-    AGENT_COMPLETED = "agent_completed"
-    AGENT_ERROR = "agent_error"
-    AGENT_STOPPED = "agent_stopped"
+    AGENT_COMPLETED = "agent_completed", True
+    AGENT_ERROR = "agent_error", True
+    AGENT_STOPPED = "agent_stopped", True
 
-    @property
-    def terminal(self) -> bool:
-        """Whether this type ends its run (EVT-02)."""
-        return self in TERMINAL_TYPES
+    terminal: bool
+    """Whether this type ends its run (EVT-02)."""
 
-
-TERMINAL_TYPES = frozenset({EventType.AGENT_COMPLETED, EventType.AGENT_ERROR, EventType.AGENT_STOPPED})
+    def __new__(cls, value: str, terminal: bool = False) -> "EventType":
+        """A member of the enumeration."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.terminal = terminal
+        return member
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,20 +59,7 @@ class Event(msgspec.Struct, frozen=True):
     text: str
 
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
-
-
-def encode_event(envelope: Envelope) -> Event:
-    """Encode `envelope` as JSON."""
-    return Event(
-        envelope.user_id,
-        envelope.run_id,
-        envelope.seq,
-        envelope.event_id,
-        EventType(envelope.type),
-        _encoder.encode(envelope).decode(),
-    )
 
 
 def decode_event(event: Event) -> Envelope:

@@ -1,142 +1,144 @@
-"""Many small writes, few commits: one thread writes whatever has come up since its last commit."""
+"""Many small writes, few commits: what comes up within a turn of the event loop is committed together, then told."""
 
 import asyncio
 import logging
-import queue
 import sqlite3
-import threading
-from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from reference_impl.errors import JournalFailed
 from reference_impl.events import Event
 
 T = TypeVar("T")
 Apply = Callable[[sqlite3.Connection], T]
+Subscriber = Callable[[Sequence[Event]], None]
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 1_024
-
 
 class Write:
-    """A write other than an event: a function of the writer's connection, and who waits for its result."""
+    """Something other than an event: a function of the connection (none to wait only), and who waits for its result."""
 
     __slots__ = ("apply", "future", "result")
 
-    def __init__(self, apply: Apply[Any], future: "asyncio.Future[Any]") -> None:
+    def __init__(self, apply: Apply[Any] | None, future: "asyncio.Future[Any]") -> None:
         self.apply = apply
         self.future = future
         self.result: Any = None
 
 
-Batch = list[Event | Write]
+Callback = Callable[[], None]
+Item = Event | Write | Callback
+Batch = list[Item]
 
 
-class GroupCommitter:
-    """Takes events and other writes in the event loop and commits them in order, in groups, in its own thread.
+class GroupCommit(ABC):
+    """Takes events and other writes, commits them in order, in groups, and then hands the events to the subscribers.
 
-    While one group is being written the next one gathers, so under load groups grow and commits do not. `commit`
-    runs in the thread; `deliver` (committed events, in order) and `on_failure` in the event loop.
+    Under load a turn of the loop brings more, so groups grow and commits do not. A commit only hands pages to the
+    operating system, which takes less than to have another thread do it; `_write` is where a subclass may differ.
     """
 
-    def __init__(
-        self,
-        commit: Callable[[Batch], None],
-        *,
-        deliver: Callable[[list[Event]], None],
-        on_failure: Callable[[], None],
-    ) -> None:
-        self._commit = commit
-        self._deliver = deliver
-        self._on_failure = on_failure
-        self._loop = asyncio.get_running_loop()
+    def __init__(self) -> None:
         self._pending: Batch = []
-        self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._writing = False
-        self._scheduled = False
-        self._appended = 0
-        self._committed = 0
-        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._busy = False
+        self._subscribers: list[Subscriber] = []
+        self._failure_callbacks: list[Callback] = []
         self.failed = False
+        """Whether a write has failed for good; none is tried after that."""
         self.commits = 0
-        self._thread = threading.Thread(target=self._write_batches, name="journal-writer", daemon=True)
-        self._thread.start()
+        self.events_written = 0
 
-    def append(self, item: Event | Write) -> None:
-        """Take `item` for the next commit. Raises JournalFailed if there will be none."""
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Have `subscriber` called with each group of events once it is on record, in order."""
+        self._subscribers.append(subscriber)
+
+    def on_failure(self, callback: Callback) -> None:
+        """Have `callback` called if a write fails for good."""
+        self._failure_callbacks.append(callback)
+
+    def append(self, item: Item) -> None:
+        """Take `item` for the next commit, without waiting. Raises JournalFailed if there will be none.
+
+        A function is called when what was appended before is on record, before what comes after it is delivered.
+        """
         if self.failed:
             raise JournalFailed("The journal cannot write.")
-        self._appended += 1
         self._pending.append(item)
-        if not self._writing and not self._scheduled:
-            # At the end of this turn of the loop, so that what else comes up in it is in the same commit.
-            self._scheduled = True
-            self._loop.call_soon(self._hand_over)
+        if not self._busy:
+            self._begin_soon()
 
     async def write(self, apply: Apply[T]) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
-        future: asyncio.Future[T] = self._loop.create_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.append(Write(apply, future))
         return await future
 
     async def flush(self) -> None:
-        """Wait until everything appended so far is committed and delivered. Raises JournalFailed."""
-        if self.failed:
-            raise JournalFailed("The journal cannot write.")
-        if self._committed < self._appended:
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._waiters.append((self._appended, waiter))
-            await waiter
+        """Wait until all that was appended so far is on record and the subscribers have it. Raises JournalFailed."""
+        if self._busy or self.failed:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.append(Write(None, future))
+            await future
 
-    async def close(self) -> None:
-        """Commit what is pending and end the thread."""
-        if not self.failed:
-            await self.flush()
-        self._batches.put(None)
-        await self._loop.run_in_executor(None, self._thread.join)
+    @abstractmethod
+    def _commit(self, batch: Batch) -> None:
+        """Put `batch` on record: all of it, or nothing and an exception."""
 
-    def _hand_over(self) -> None:
-        self._scheduled = False
-        if self._writing or not self._pending:
+    def _begin_soon(self) -> None:
+        self._busy = True
+        # At the end of the next turn of the loop, so that a run that was just accepted has begun.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._begin_group)
+
+    def _begin_group(self) -> None:
+        batch, self._pending = self._pending, []
+        self._write(batch)
+
+    def _write(self, batch: Batch) -> None:
+        """Commit `batch`, then call `_note_written`."""
+        try:
+            self._commit(batch)
+        except Exception as error:
+            self._note_written(batch, error)
+        else:
+            self._note_written(batch, None)
+
+    def _note_written(self, batch: Batch, error: BaseException | None) -> None:
+        if error is not None:
+            self._fail(batch, error)
             return
-        batch, self._pending = self._pending[:MAX_BATCH], self._pending[MAX_BATCH:]
-        self._writing = True
-        self._batches.put(batch)
-
-    def _note_committed(self, batch: Batch) -> None:
-        self._writing = False
-        self._hand_over()
-        self._committed += len(batch)
         self.commits += 1
-        if events := [item for item in batch if isinstance(item, Event)]:
-            self._deliver(events)
+        self._busy = False
+        if self._pending:
+            self._begin_soon()
+        events: list[Event] = []
+        waiting: list[Write] = []
         for item in batch:
-            if isinstance(item, Write) and not item.future.done():
-                item.future.set_result(item.result)
-        while self._waiters and self._waiters[0][0] <= self._committed:
-            waiter = self._waiters.popleft()[1]
-            if not waiter.done():
-                waiter.set_result(None)
+            if type(item) is Event:
+                events.append(item)
+            elif type(item) is Write:
+                waiting.append(item)
+            else:
+                cast(Callback, item)()
+        if events:
+            self._deliver(events)
+        for write in waiting:
+            if not write.future.done():
+                write.future.set_result(write.result)
 
-    def _note_failed(self, batch: Batch, error: Exception) -> None:
+    def _deliver(self, events: list[Event]) -> None:
+        self.events_written += len(events)
+        for subscriber in self._subscribers:
+            subscriber(events)
+
+    def _fail(self, batch: Batch, error: BaseException) -> None:
         log.critical("The journal cannot write; nothing more is accepted until a restart.", exc_info=error)
         self.failed = True
-        futures = [item.future for item in (*batch, *self._pending) if isinstance(item, Write)]
-        futures += [waiter for _, waiter in self._waiters]
+        for item in (*batch, *self._pending):
+            if isinstance(item, Write) and not item.future.done():
+                item.future.set_exception(JournalFailed("The journal cannot write."))
         self._pending.clear()
-        self._waiters.clear()
-        for future in futures:
-            if not future.done():
-                future.set_exception(JournalFailed("The journal cannot write."))
-        self._on_failure()
-
-    def _write_batches(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            try:
-                self._commit(batch)
-            except Exception as error:
-                self._loop.call_soon_threadsafe(self._note_failed, batch, error)
-                return
-            self._loop.call_soon_threadsafe(self._note_committed, batch)
+        for callback in self._failure_callbacks:
+            callback()

@@ -1,96 +1,275 @@
-"""What the engine asks of the record of its runs. `sqlite_journal.py` is the one that needs no other service."""
+"""The record of runs, events and what threads remember: SQLite in WAL mode, in one file."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
 
 from reference_impl.context import RunId, ThreadId, UserId
-from reference_impl.events import Event
+from reference_impl.errors import JournalFailed
+from reference_impl.events import Event, EventType
+from reference_impl.group_commit import Batch, GroupCommit, Write
 from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
-Subscriber = Callable[[Sequence[Event]], None]
+T = TypeVar("T")
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, thread_id TEXT NOT NULL,
+    request_id TEXT NOT NULL, agent_name TEXT NOT NULL, traceparent TEXT NOT NULL, message TEXT NOT NULL,
+    ending TEXT, answer TEXT, UNIQUE (user_id, request_id)
+);
+CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id, user_id, number);
+CREATE INDEX IF NOT EXISTS open_runs ON runs (number) WHERE ending IS NULL;
+CREATE TABLE IF NOT EXISTS events (run INTEGER NOT NULL, seq INTEGER NOT NULL, event_id TEXT, type TEXT, text TEXT);
+CREATE UNIQUE INDEX IF NOT EXISTS events_of_run ON events (run, seq);
+CREATE TABLE IF NOT EXISTS memory (
+    user_id TEXT NOT NULL, thread_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (user_id, thread_id, key)
+) WITHOUT ROWID;
+"""
+RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, traceparent, ending"
+# A statement takes many rows; it comes in a few sizes, which the statement cache then knows.
+INSERT_SIZES = (256, 64, 16, 4, 1)
+INSERT_EVENTS = {size: f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * size)}" for size in INSERT_SIZES}
+INSERT_RUN = (
+    "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, request_id) DO NOTHING"
+)
 
 
-class Journal(Protocol):
-    """Runs, events and thread memory, on record.
+class _Answer(msgspec.Struct):
+    final_response: str | None = None
 
-    An event is on record before anybody is shown it, so what a client saw is still there after a crash (LIF-06). What
-    is appended within one turn of the event loop may share the cost of one write.
+
+class _Ending(msgspec.Struct):
+    payload: _Answer
+
+
+_endings = msgspec.json.Decoder(_Ending)
+
+
+class Journal(GroupCommit):
+    """Runs, events and thread memory, on record. `open` and `close` it within the event loop.
+
+    An event is on record before anybody is shown it, so what a client saw is still there after a crash (LIF-06).
+    `durable` makes commits survive the process being killed at any time; without it they only survive its end
+    (for a temporary file).
     """
 
-    events_written: int
-
-    @property
-    def failed(self) -> bool:
-        """Whether a write has failed for good; none is tried after that."""
-        ...
-
-    @property
-    def commits(self) -> int:
-        """How many writes there were."""
-        ...
-
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Have `subscriber` called in the event loop with each group of events once it is on record, in order."""
-        ...
-
-    def on_failure(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called in the event loop if a write fails for good."""
-        ...
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        super().__init__()
+        self._path = path
+        self._durable = durable
+        self._numbers: dict[RunId, int] = {}
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
 
     async def open(self) -> None:
-        """Make ready to be used."""
-        ...
+        """Open or create the file. Raises sqlite3.Error if it cannot be used."""
+        self._lock = self._claim()
+        self._write_connection = self._connect()
+        self._write_connection.executescript(SCHEMA)
+        self._read_connection = self._connect()
+        for row in self._write_connection.execute("SELECT run_id, number FROM runs WHERE ending IS NULL"):
+            self._numbers[row[0]] = row[1]
 
     async def close(self) -> None:
-        """Write what is pending, then let go of everything."""
-        ...
+        """Commit what is pending, then let go of the file."""
+        if not self.failed:
+            await self.flush()
+        self._readers.shutdown()
+        self._read_connection.close()
+        self._write_connection.close()
+        self._lock.close()
 
-    def append(self, event: Event) -> None:
-        """Take one event for the next write, without waiting. Raises JournalFailed if there will be none."""
-        ...
-
-    async def flush(self) -> None:
-        """Wait until everything appended so far is on record and the subscribers have it. Raises JournalFailed."""
-        ...
+    # Writing.
 
     async def accept(
         self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
     ) -> tuple[AcceptOutcome, NewRun]:
-        """Record an accepted run; or find the one that has the same user and request id already (LIF-01).
+        """Decide on a run, to be on record with the next commit; or find that of the same user and request id (LIF-01).
 
         `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
         tells that the thread may not be one of somebody else's. Raises JournalFailed.
         """
-        ...
+        try:
+            self._begin(self._write_connection)
+            options = {"thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
+            return self._accept(self._write_connection, run, may_insert=may_insert, **options)
+        except sqlite3.Error as error:
+            self._fail([], error)
+            raise JournalFailed("The journal cannot write.") from None
+
+    def _accept(
+        self,
+        connection: sqlite3.Connection,
+        run: NewRun,
+        *,
+        may_insert: bool,
+        thread_must_exist: bool,
+        owns_thread: bool,
+    ) -> tuple[AcceptOutcome, NewRun]:
+        context = run.context
+        user_id, thread_id = context.user_id, context.thread_id
+        if may_insert and not thread_must_exist and not owns_thread and self._insert_run(connection, run):
+            return AcceptOutcome.NEW, run
+        same = _find_run(connection, "user_id = ? AND request_id = ?", user_id, context.request_id)
+        if same is not None:
+            return AcceptOutcome.DUPLICATE, NewRun(same.context, run.message)
+        if thread_must_exist and not _find_run(connection, "user_id = ? AND thread_id = ?", user_id, thread_id):
+            return AcceptOutcome.NO_THREAD, run
+        if owns_thread and _find_run(connection, "thread_id = ? AND user_id != ?", thread_id, user_id):
+            return AcceptOutcome.NO_THREAD, run
+        if not may_insert:
+            return AcceptOutcome.LIMIT, run
+        self._insert_run(connection, run)
+        return AcceptOutcome.NEW, run
 
     async def remember(self, user_id: UserId, thread_id: ThreadId, key: str, value: str) -> None:
         """Keep `value` under `key` in this user's thread."""
-        ...
+        row = (user_id, thread_id, key, value)
+        sql = "REPLACE INTO memory VALUES (?, ?, ?, ?)"
+        await self.write(lambda connection: connection.execute(sql, row).rowcount)
 
-    async def recall(self, user_id: UserId, thread_id: ThreadId, key: str) -> str | None:
-        """What this user's thread remembers under `key`, None if nothing."""
-        ...
+    def _commit(self, batch: Batch) -> None:
+        connection = self._write_connection
+        events: list[Event] = []
+        with connection:
+            self._begin(connection)
+            for item in batch:
+                if type(item) is Event:
+                    events.append(item)
+                elif type(item) is Write and item.apply is not None:
+                    item.result = item.apply(connection)
+            self._insert_events(connection, events)
+            for event in events:
+                if event.type.terminal:
+                    self._end_run(connection, event)
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        if not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
+
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
+        """The number of the new run, None where its user has one for the same request."""
+        context = run.context
+        ids = (context.run_id, context.user_id, context.thread_id, context.request_id)
+        cursor = connection.execute(
+            INSERT_RUN + returning, (*ids, context.agent_name, context.traceparent, run.message)
+        )
+        if cursor.rowcount < 1:
+            return None
+        assert cursor.lastrowid is not None
+        self._numbers[context.run_id] = cursor.lastrowid
+        return cursor.lastrowid
+
+    def _insert_events(self, connection: sqlite3.Connection, events: list[Event]) -> None:
+        start = 0
+        for size in INSERT_SIZES:
+            while len(events) - start >= size:
+                values: list[Any] = []
+                for event in events[start : start + size]:
+                    values += (self._numbers[event.run_id], event.seq, event.event_id, event.type._value_, event.text)
+                connection.execute(INSERT_EVENTS[size], values)
+                start += size
+
+    def _end_run(self, connection: sqlite3.Connection, event: Event) -> None:
+        # Not json_extract, which cuts a text at U+0000.
+        answer = _endings.decode(event.text).payload.final_response
+        connection.execute(
+            "UPDATE runs SET ending = ?, answer = ? WHERE number = ?",
+            (event.type.value, answer, self._numbers.pop(event.run_id)),
+        )
+
+    # Reading.
 
     async def find_run(self, user_id: UserId, run_id: str) -> StoredRun | None:
         """The run of this user with this id; None also if it is somebody else's (ACC-04)."""
-        ...
+        return await self._read(lambda connection: _find_run(connection, "user_id = ? AND run_id = ?", user_id, run_id))
 
     async def runs_of_thread(self, user_id: UserId, thread_id: str) -> list[StoredRun]:
         """All runs of this user's thread, oldest first; empty if the user has no such thread (ISO-07)."""
-        ...
+        where = "user_id = ? AND thread_id = ? ORDER BY number"
+        return await self._read(lambda connection: _find_runs(connection, where, user_id, thread_id))
 
     async def open_runs(self) -> list[StoredRun]:
         """All runs that were accepted and have no terminal event."""
-        ...
+        return await self._read(lambda connection: _find_runs(connection, "ending IS NULL ORDER BY number"))
 
     async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
         """Up to `limit` events of `run` that come after `after_seq`, in order."""
-        ...
+        user_id, run_id = run.context.user_id, run.context.run_id
+
+        def select(connection: sqlite3.Connection) -> list[Event]:
+            rows = connection.execute(
+                "SELECT seq, event_id, type, text FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (run.number, after_seq, limit),
+            ).fetchall()
+            return [Event(user_id, run_id, seq, event_id, EventType(kind), text) for seq, event_id, kind, text in rows]
+
+        return await self._read(select)
 
     async def seq_of(self, run: StoredRun, event_id: str) -> int | None:
         """The seq of the event with this id within `run`, None if it has none such."""
-        ...
+        sql = "SELECT seq FROM events WHERE run = ? AND event_id = ?"
+        row = await self._read(lambda connection: connection.execute(sql, (run.number, event_id)).fetchone())
+        return None if row is None else int(row[0])
 
     async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
         """(message, answer) of this user's runs on the thread before `run_id`, newest first, at most 100."""
-        ...
+        sql = (
+            "SELECT message, coalesce(answer, '') FROM runs WHERE user_id = ? AND thread_id = ?"
+            " AND number < (SELECT number FROM runs WHERE run_id = ?) ORDER BY number DESC LIMIT 100"
+        )
+        return await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, run_id)).fetchall())
+
+    async def recall(self, user_id: UserId, thread_id: ThreadId, key: str) -> str | None:
+        """What this user's thread remembers under `key`, None if nothing."""
+        sql = "SELECT value FROM memory WHERE user_id = ? AND thread_id = ? AND key = ?"
+        row = await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, key)).fetchone())
+        return None if row is None else str(row[0])
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        if not self.failed:
+            await self.flush()
+        return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._read_connection)
+
+    def _claim(self) -> sqlite3.Connection:
+        return lock_journal(self._path)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=64, timeout=10.0
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if self._durable else 'OFF'}")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        return connection
+
+
+def lock_journal(path: Path) -> sqlite3.Connection:
+    """Claim the journal for this process until the connection is closed; the end of the process closes it, too.
+
+    A second engine would take the runs of the first for interrupted and end them. Raises sqlite3.OperationalError if
+    the journal is in use, or its folder cannot be written.
+    """
+    lock = sqlite3.connect(path.with_name(path.name + ".lock"), isolation_level=None, timeout=0.0)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        lock.close()
+        raise
+    return lock
+
+
+def _find_run(connection: sqlite3.Connection, where: str, *values: str) -> StoredRun | None:
+    return next(iter(_find_runs(connection, f"{where} LIMIT 1", *values)), None)
+
+
+def _find_runs(connection: sqlite3.Connection, where: str, *values: str) -> list[StoredRun]:
+    rows = connection.execute(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where}", values).fetchall()
+    return [StoredRun.from_row(row) for row in rows]

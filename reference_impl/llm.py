@@ -2,14 +2,45 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import Protocol
 
 from reference_impl.context import UserId
 from reference_impl.errors import ModelFailed
 from reference_impl.model import CallTools, Conversation, Model, Move, Prompt
 
 Answers = OrderedDict[tuple[str, ...], tuple[Move, ...]]
+
+
+class Moves(Protocol):
+    """The moves of a model, to be gone through once and closed."""
+
+    def __aiter__(self) -> AsyncIterator[Move]:
+        """The moves, one by one."""
+        ...
+
+    async def aclose(self) -> None:
+        """Want no more of them."""
+        ...
+
+
+class OpenCall:
+    """Moves that count as an open call until they are closed."""
+
+    def __init__(self, manager: "LLMManager", moves: AsyncGenerator[Move, None]) -> None:
+        self._manager = manager
+        self._moves = moves
+        manager.open_calls += 1
+
+    def __aiter__(self) -> AsyncIterator[Move]:
+        """The moves, one by one."""
+        return self._moves
+
+    async def aclose(self) -> None:
+        """Want no more of them."""
+        self._manager.open_calls -= 1
+        await self._moves.aclose()
 
 
 class LLMManager:
@@ -30,8 +61,8 @@ class LLMManager:
         self._answers: OrderedDict[UserId, Answers] = OrderedDict()
         self.open_calls = 0
 
-    def respond(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
-        """The model's moves. Close the iterator when they are not wanted any more. It raises ModelFailed."""
+    def respond(self, prompt: Prompt) -> "Moves":
+        """The model's moves. Close them when they are not wanted any more. To go through them raises ModelFailed."""
         return self._remember(prompt) if self._cached_answers else self._ask(prompt)
 
     async def _remember(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
@@ -56,19 +87,14 @@ class LLMManager:
         _bound(self._answers, self._cached_answers)
         return answers
 
-    async def _ask(self, prompt: Prompt) -> AsyncGenerator[Move, None]:
-        self.open_calls += 1
+    def _ask(self, prompt: Prompt) -> "Moves":
         moves = self._model.respond(prompt)
-        try:
-            if self._silence_s is None:
-                async for move in moves:
-                    yield move
-            else:
-                while (next_move := await self._next(moves, self._silence_s)) is not None:
-                    yield next_move
-        finally:
-            self.open_calls -= 1
-            await moves.aclose()
+        return OpenCall(self, moves if self._silence_s is None else self._in_time(moves, self._silence_s))
+
+    async def _in_time(self, moves: AsyncGenerator[Move, None], silence_s: float) -> AsyncGenerator[Move, None]:
+        async with aclosing(moves):
+            while (move := await self._next(moves, silence_s)) is not None:
+                yield move
 
     async def _next(self, moves: AsyncGenerator[Move, None], silence_s: float) -> Move | None:
         try:

@@ -108,18 +108,21 @@ class RunRequest(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, message: StartAgent | UserMessage, *, traceparent: str | None = None) -> "RunRequest":
         """What `message` asks for. Raises Refusal `bad_message` on ids that are empty or placeholders."""
-        known: dict[str, Any] = {
-            "request_id": message.request_id,
-            "thread_id": message.thread_id,
-            "traceparent": traceparent,
-        }
+        if isinstance(message, UserMessage):
+            text, agent, more = message.content, None, None
+        else:
+            text, agent, more = message.user_request, message.agent, message.context
         try:
-            if isinstance(message, UserMessage):
-                return cls(message.content, None, RequestContext(**known, thread_must_exist=True))
-            if message.agent is not None:
-                require_id(message.agent, "agent")
-            details = _encoder.encode(message.context).decode() if message.context else None
-            return cls(message.user_request, message.agent, RequestContext(**known, details=details))
+            if agent is not None:
+                require_id(agent, "agent")
+            context = RequestContext(
+                request_id=message.request_id,
+                thread_id=message.thread_id,
+                thread_must_exist=isinstance(message, UserMessage),
+                traceparent=traceparent,
+                details=_encoder.encode(more).decode() if more else None,
+            )
+            return cls(text, agent, context)
         except InvalidIdentity as error:
             raise Refusal.bad_message(f"payload.{error}") from None
 

@@ -1,7 +1,7 @@
 """The single source of truth for runs: which are accepted, which are live, whose they are, how far they are told."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,7 +57,7 @@ class AgentExecutionRegistry:
         self._bridge: AgentWebSocketBridge | None = None
         self._classes: AgentClassRegistry | None = None
         self.delivery = delivery
-        delivery.on_delivered.append(self.note_delivered)
+        delivery.on_ended.append(self.note_end)
 
     # Startup: connections, then agents.
 
@@ -80,14 +80,16 @@ class AgentExecutionRegistry:
     async def create_execution_context(
         self, agent_type: str, user_id: UserId, message: str, context: RequestContext
     ) -> Acceptance:
-        """Record a new run of the agent called `agent_type`, or find the one that `context` asks for again (LIF-01).
+        """Accept a new run of the agent called `agent_type`, or find the one that `context` asks for again (LIF-01).
 
+        It is on record when `recorded` returns, or calls back; nobody is told of it before.
         Raises Refusal: `not_found` if the thread must exist and does not, `rate_limited` if the user has too many
         open runs (ISO-12); SharedState if `context` could be changed meanwhile; and JournalFailed.
         """
         if self._bridge is None or self._classes is None:
             raise EngineError("There are no agents: call setup_agent_websocket_integration first.")
-        require_immutable(context, "context")
+        if type(context) is not RequestContext:
+            require_immutable(context, "context")
         execution = Execution(self._context(agent_type, user_id, context), message)
         may_insert = self.open_runs(user_id) < self._max_open_per_user
         self._executions.add(execution)
@@ -111,6 +113,14 @@ class AgentExecutionRegistry:
         self.delivery.track(execution.context.run_id)
         execution.emitter = self._bridge.create_user_emitter(execution.context)
         return Acceptance(execution.context, execution.emitter)
+
+    def when_recorded(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once what was accepted so far is on record, before what comes after. JournalFailed."""
+        self._journal.append(callback)
+
+    async def recorded(self) -> None:
+        """Wait until what was accepted so far is on record. Raises JournalFailed."""
+        await self._journal.flush()
 
     def _context(self, agent_type: str, user_id: UserId, context: RequestContext) -> UserExecutionContext:
         return UserExecutionContext(
@@ -139,9 +149,9 @@ class AgentExecutionRegistry:
         await self.delivery.wait_beyond(context.run_id, event.seq - 1)
         return event
 
-    def note_delivered(self, event: Event) -> None:
-        """Take note that the readers have `event`; a terminal one completes its run."""
-        if event.type.terminal and (execution := self._executions.get(event.run_id)) is not None:
+    def note_end(self, event: Event) -> None:
+        """The readers have the terminal `event`, which completes its run."""
+        if (execution := self._executions.get(event.run_id)) is not None:
             self.complete_execution(execution.context, ExecutionState.of_ending(event.type))
 
     def complete_execution(self, context: UserExecutionContext, state: ExecutionState) -> None:

@@ -9,7 +9,7 @@ from starlette.types import ExceptionHandler
 
 from reference_impl.auth import Authenticator, Identity
 from reference_impl.engine import ExecutionEngine
-from reference_impl.errors import ErrorCode, InvalidCredentials, Refusal
+from reference_impl.errors import ErrorCode, InvalidCredentials, JournalFailed, Refusal
 from reference_impl.events import Event
 from reference_impl.messages import RunRequest, accepted_payload, decode_start, error_body, request_id_of
 from reference_impl.registry import Acceptance, AgentExecutionRegistry
@@ -71,6 +71,15 @@ class EngineRoutes:
         self._replayer = replayer
         self._settings = settings
 
+    async def _start(self, identity: Identity, request: RunRequest) -> Acceptance:
+        """Start a run, or find it; it is on record. Raises Refusal."""
+        acceptance = await self._engine.start(identity.user_id, request, announce=lambda acceptance: None)
+        try:
+            await self._registry.recorded()
+        except JournalFailed:
+            raise Refusal.restarting() from None
+        return acceptance
+
 
 class RunRoutes(EngineRoutes):
     """`POST /runs` and `GET /runs/{run_id}/events`."""
@@ -81,7 +90,7 @@ class RunRoutes(EngineRoutes):
         message = decode_start(await read_body(request, limit=self._settings.max_message_bytes))
         try:
             run_request = RunRequest.of(message, traceparent=request.headers.get("traceparent"))
-            acceptance = await self._engine.start(identity.user_id, run_request, announce=not_announced)
+            acceptance = await self._start(identity, run_request)
         except Refusal as refusal:
             refusal.request_id = request_id_of(message)
             raise
@@ -138,7 +147,3 @@ async def read_body(request: Request, *, limit: int) -> bytes:
         if len(body) > limit:
             raise Refusal(ErrorCode.TOO_LARGE, f"A request may have at most {limit} bytes.")
     return bytes(body)
-
-
-def not_announced(acceptance: Acceptance) -> None:
-    """Over HTTP the answer is the response itself."""

@@ -22,12 +22,12 @@ from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
 from reference_impl.faulty import all_faults
 from reference_impl.faulty import named as named_fault
+from reference_impl.journal import lock_journal
 from reference_impl.odd import all_odd
 from reference_impl.odd import named as named_odd
 from reference_impl.operations.logs import configure_logs
 from reference_impl.outside import Endpoints
 from reference_impl.settings import Settings
-from reference_impl.sqlite_journal import lock_journal
 from reference_impl.uvicorn_protocol import PartingWebSocketProtocol
 from reference_impl.variants import Variant
 

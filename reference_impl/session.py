@@ -58,6 +58,8 @@ class ClientSession:
         self._replayer = replayer
         self._settings = settings
         self._traceparent = websocket.headers.get("traceparent")
+        self._handling = False
+        self._over = False
         self._resumes: asyncio.Queue[Resume] = asyncio.Queue(maxsize=settings.max_replays_per_connection)
 
     @property
@@ -77,21 +79,24 @@ class ClientSession:
         loop = asyncio.get_running_loop()
         lifetime_s = max(0.0, self._identity.expires_at - time.time())
         expiry = loop.call_later(lifetime_s, connection.close, CloseCode.CREDENTIALS, "the token has expired")
-        sending = asyncio.create_task(connection.send_all())
-        others = [
-            asyncio.create_task(part) for part in (self._read(), self._send_replays(joined), self._send_heartbeats())
+        sending, reading, *others = tasks = [
+            asyncio.create_task(part)
+            for part in (connection.send_all(), self._read(), self._send_replays(joined), self._send_heartbeats())
         ]
         try:
-            await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
-            self._report_crash(others)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._report_crash([reading, *others])
             if connection.closing is not None:
                 await asyncio.wait({sending})
         finally:
             expiry.cancel()
             self._manager.remove(connection)
-            for task in (sending, *others):
-                task.cancel()
-            await asyncio.wait({sending, *others})
+            self._over = True
+            for task in tasks:
+                # What was asked for before the client left is seen to (LIF-04).
+                if task is not reading or not self._handling:
+                    task.cancel()
+            await asyncio.wait(tasks)
         self._report_crash([sending])
 
     def _report_crash(self, tasks: "list[asyncio.Task[None]]") -> None:
@@ -101,16 +106,19 @@ class ClientSession:
                 self._connection.close(CloseCode.INTERNAL, "internal error")
 
     async def _read(self) -> None:
-        while self._connection.closing is None:
+        while self._connection.closing is None and not self._over:
             frame = await self._websocket.receive()
             if frame["type"] == "websocket.disconnect":
                 return
+            self._handling = True
             try:
                 await self._take(frame.get("text"), frame.get("bytes"))
             except Refusal as refusal:
                 self._connection.offer(encode_error(refusal))
                 if refusal.code is ErrorCode.TOO_LARGE:
                     self._connection.close(CloseCode.TOO_LARGE, "message too large")
+            finally:
+                self._handling = False
 
     async def _take(self, text: str | None, data: bytes | None) -> None:
         limit = self._settings.max_message_bytes

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _JSON_TYPES: Mapping[type, str] = {str: "string", int: "integer"}
 
+TOOLS = ("echo", "sleep", "fail", "hang", "remember", "recall")
+"""The methods of `Toolbox` that are tools."""
+
 Tool = Callable[..., Awaitable[Any]]
 
 
@@ -40,21 +43,13 @@ class Toolbox:
     def __init__(self, context: UserExecutionContext, journal: Journal) -> None:
         self._context = context
         self._journal = journal
-        self._tools: Mapping[str, Tool] = {
-            "echo": self.echo,
-            "sleep": self.sleep,
-            "fail": self.fail,
-            "hang": self.hang,
-            "remember": self.remember,
-            "recall": self.recall,
-        }
 
     async def run(self, call: ToolCall) -> Any:
         """The result of one call. Raises ToolFailed, also for a tool or arguments that do not exist."""
-        tool = self._tools.get(call.tool)
-        if tool is None:
-            known = ", ".join(self._tools)
+        if call.tool not in TOOLS:
+            known = ", ".join(TOOLS)
             raise ToolFailed("unknown_tool", f"There is no tool {call.tool[:64]!r}: expected one of {known}.")
+        tool: Tool = getattr(self, call.tool)
         check_args(call, tool)
         return await tool(**call.args)
 
@@ -93,8 +88,7 @@ class Toolbox:
 
 def describe_tools() -> list[dict[str, Any]]:
     """The tools as a model is told of them: OpenAI's function definitions."""
-    tools = (Toolbox.echo, Toolbox.sleep, Toolbox.fail, Toolbox.hang, Toolbox.remember, Toolbox.recall)
-    return [{"type": "function", "function": _described(tool)} for tool in tools]
+    return [{"type": "function", "function": _described(getattr(Toolbox, name))} for name in TOOLS]
 
 
 def _described(tool: Tool) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Which trace a run belongs to (W3C Trace Context), and its spans where OpenTelemetry is installed (extra `otel`)."""
 
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from reference_impl.context import UserExecutionContext
+from reference_impl.context import DIGITS, UserExecutionContext
 
 HAS_OTEL = find_spec("opentelemetry") is not None
 if HAS_OTEL:
@@ -20,17 +20,21 @@ TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0
 
 def child_of(traceparent: str | None = None) -> str:
     """A trace context for a new run: in the caller's trace where it names a valid one, else in a fresh one."""
-    found = TRACEPARENT.fullmatch(traceparent or "")
-    fresh = secrets.token_hex(24)
+    found = TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    fresh = next(DIGITS) + next(DIGITS)
     trace_id, flags = (found[1], found[2]) if found else (fresh[16:], "01")
     return f"00-{trace_id}-{fresh[:16]}-{flags}"
 
 
 def span(name: str, context: UserExecutionContext, **attributes: Any) -> AbstractContextManager[None]:
     """A span of the run's trace; nothing where the process has set no OpenTelemetry provider."""
-    if not HAS_OTEL or isinstance(otel.get_tracer_provider(), otel.ProxyTracerProvider):
-        return NOTHING
-    return _span(name, context, attributes)
+    return _span(name, context, attributes) if traced() else NOTHING
+
+
+@cache
+def traced() -> bool:
+    """Whether the process has set an OpenTelemetry provider; an engine that starts looks anew (`cache_clear`)."""
+    return HAS_OTEL and not isinstance(otel.get_tracer_provider(), otel.ProxyTracerProvider)
 
 
 @contextmanager

@@ -5,12 +5,11 @@ before it closes the transport. A reader that has stopped would so never be clos
 """
 
 from asyncio import TimerHandle
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
 
 SEND_TEXTS = "reference_impl.send_texts"
 """The ASGI extension that sends a list of texts: a system call for a batch of events instead of one for each."""
@@ -46,17 +45,22 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         extensions[SEND_TEXTS] = self.send_texts
         await super().run_asgi()
 
-    async def send_texts(self, texts: Sequence[str]) -> None:
-        """Send text messages in their order, with one write for all of them. Raises ClientDisconnected."""
-        await self.writable.wait()
+    def send_texts(self, texts: Sequence[str]) -> Awaitable[None] | None:
+        """Send text messages in their order, with one write for all of them. Raises ClientDisconnected.
+
+        None where they are sent; else what to wait for until the peer has taken enough of what came before.
+        """
+        if not self.writable.is_set():
+            return self._send_when_writable(texts)
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
-        try:
-            for text in texts:
-                self.conn.send_text(text.encode())
-        except InvalidState:
-            raise ClientDisconnected from None
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write(b"".join([text_frame(text) for text in texts]))
+        return None
+
+    async def _send_when_writable(self, texts: Sequence[str]) -> None:
+        await self.writable.wait()
+        if (unsent := self.send_texts(texts)) is not None:
+            await unsent
 
     def send_receive_event_to_app(self) -> None:
         """Hand a message to the application; stop reading only where some wait already.
@@ -116,3 +120,14 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.abort_timer is not None:
             self.abort_timer.cancel()
         super().connection_lost(exc)
+
+
+def text_frame(text: str) -> bytes:
+    """`text` as one unmasked WebSocket frame (RFC 6455, section 5.2); there are no extensions."""
+    data = text.encode()
+    size = len(data)
+    if size < 126:
+        return b"\x81%c%b" % (size, data)
+    if size < 65_536:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2), data)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8), data)

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from reference_impl.connection import Connection
+from reference_impl.connection import Connection, Outgoing
 from reference_impl.context import UserId
 from reference_impl.errors import CloseCode
 from reference_impl.events import Event
+
+NOBODY: Mapping[str, Connection] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +23,7 @@ class WebSocketManager:
         self._by_user: dict[UserId, dict[str, Connection]] = {}
         self._changed = asyncio.Event()
         self.slow_consumers = 0
+        self.outgoing = Outgoing()
 
     def add(self, connection: Connection) -> bool:
         """Have `connection` get its user's events from now on. False if the user has too many open (ISO-12)."""
@@ -52,11 +56,11 @@ class WebSocketManager:
 
     def recipients(self, event: Event) -> list[Connection]:
         """The connections that `event` is for."""
-        return self.of_user(event.user_id)
+        return list(self._by_user.get(event.user_id, NOBODY).values())
 
     def of_user(self, user_id: UserId) -> list[Connection]:
         """The open connections of a user."""
-        return list(self._by_user.get(user_id, {}).values())
+        return list(self._by_user.get(user_id, NOBODY).values())
 
     def states(self) -> dict[str, int]:
         """How many connections are open, and how many of those are being closed."""

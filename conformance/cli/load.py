@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from conformance.cli.choose import chosen_target, target_options
+from conformance.cli.known import asked as baseline_asked
+from conformance.cli.known import baseline_options, gate
 from conformance.cli.outcome import conclude, folder
 from conformance.cli.verify import interruptible, repeated, seconds
 
@@ -33,6 +35,7 @@ _SHAPES = ("step", "ramp", "spike", "soak")
 @click.option("--fail-fast", is_flag=True, help="End with the first violation of a requirement.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the random choices of a load (default: a new one).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
+@baseline_options
 @click.option("--strict", is_flag=True, help="A violated SHOULD and an undecided MUST fail, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -50,6 +53,8 @@ def command(
     fail_fast: bool,
     seed: int | None,
     out: Path | None,
+    known_file: Path | None,
+    write_baseline: bool,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -67,6 +72,7 @@ def command(
     from load.plan import plan
 
     target = load.for_load(chosen_target(options))
+    known = baseline_asked(known_file, write=write_baseline)
     chosen_seed = secrets.randbelow(2**32) if seed is None else seed
     directory = folder(out, "load")
     asked = load.Asked(
@@ -93,4 +99,5 @@ def command(
         else load.run(target, asked)
     )
     verdict = interruptible(work, hint="interrupted")
-    return conclude(verdict, out=directory, as_json=as_json, strict=strict, history=directory)
+    code = conclude(verdict, out=directory, as_json=as_json, strict=strict, history=directory)
+    return code if known is None else gate(verdict, known, strict=strict, write=write_baseline, err=as_json)

@@ -8,10 +8,10 @@ from reference_impl.connection import Connection
 from reference_impl.context import UserId
 from reference_impl.engine import ExecutionEngine
 from reference_impl.faulty.fault import fault
+from reference_impl.journal import Journal
 from reference_impl.registry import AgentExecutionRegistry
 from reference_impl.run import StoredRun
 from reference_impl.session import ClientSession
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.websocket_manager import WebSocketManager
 
 KEPT_BYTES = 192 * 1024
@@ -30,7 +30,7 @@ def forget_open_runs(connection: sqlite3.Connection) -> None:
     stands_for="Runs that are kept in memory, and written down when they have ended.",
     breaks=("LIF-06",),
 )
-class CrashLosesRuns(SqliteJournal):
+class CrashLosesRuns(Journal):
     """Begins each life by forgetting what the last one had not finished."""
 
     async def open(self) -> None:
@@ -45,7 +45,7 @@ class CrashLosesRuns(SqliteJournal):
     stands_for="A state machine in a database whose worker is gone, and nobody who looks for such rows.",
     breaks=("LIF-06",),
 )
-class CrashLeavesRunsOpen(SqliteJournal):
+class CrashLeavesRunsOpen(Journal):
     """Does not look for what the last life left."""
 
     async def open_runs(self) -> list[StoredRun]:
@@ -68,13 +68,13 @@ class EndsAtOnce(ExecutionEngine):
     breaks=("LIF-05",),
     with_parts=(EndsAtOnce,),
 )
-class ShutdownDropsRuns(SqliteJournal):
+class ShutdownDropsRuns(Journal):
     """Leaves no open run behind, by leaving no trace of it."""
 
     async def close(self) -> None:
         """Forget the open runs and close the file."""
-        await self._committer.close()
-        self._committer.failed = True  # what the runs still have to say comes too late
+        await self.flush()
+        self.failed = True  # what the runs still have to say comes too late
         forget_open_runs(self._write_connection)
         await super().close()
 

@@ -11,10 +11,10 @@ from reference_impl.emitter import UserEventEmitter
 from reference_impl.events import Event, EventType
 from reference_impl.execution_tracker import Execution
 from reference_impl.faulty.fault import fault
+from reference_impl.journal import Journal
 from reference_impl.model import Prompt
 from reference_impl.registry import AgentExecutionRegistry
 from reference_impl.run import AcceptOutcome, NewRun
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.websocket_manager import WebSocketManager
 
 
@@ -60,7 +60,7 @@ class Broadcast(WebSocketManager):
     stands_for="A cache or query keyed by thread_id, since thread ids are unique anyway.",
     breaks=("ISO-01", "ISO-07"),
 )
-class ThreadWithoutUser(SqliteJournal):
+class ThreadWithoutUser(Journal):
     """Asks which thread, not whose."""
 
     async def accept(
@@ -98,7 +98,7 @@ class SharedRunLimit(AgentExecutionRegistry):
     stands_for="A cache of the session without the user in its key.",
     breaks=("ISO-01", "ISO-04"),
 )
-class MemoryWithoutUser(SqliteJournal):
+class MemoryWithoutUser(Journal):
     """Asks what, not whose."""
 
     _kept: ClassVar[dict[str, str]] = {}

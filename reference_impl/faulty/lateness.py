@@ -12,10 +12,11 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
+from reference_impl.group_commit import Item
+from reference_impl.journal import Journal
 from reference_impl.messages import RunRequest
 from reference_impl.registry import Acceptance
 from reference_impl.session import ClientSession
-from reference_impl.sqlite_journal import SqliteJournal
 
 LATE_S = 0.75
 
@@ -26,7 +27,7 @@ LATE_S = 0.75
     stands_for="A buffer between the agent and its user that is flushed by a timer once it is used at all.",
     breaks=("DLV-02",),
 )
-class BatchedAnswers(SqliteJournal):
+class BatchedAnswers(Journal):
     """Waits for the bus to fill."""
 
     _AT_ONCE = 12
@@ -35,14 +36,15 @@ class BatchedAnswers(SqliteJournal):
         super().__init__(*args, **options)
         self._said: dict[RunId, int] = {}
 
-    def append(self, event: Event) -> None:
+    def append(self, item: Item) -> None:
         """Take one event for a commit, the next one or a later one."""
-        if event.type is EventType.MESSAGE_CHUNK:
-            self._said[event.run_id] = self._said.get(event.run_id, 0) + 1
-        if self._said.get(event.run_id, 0) > self._AT_ONCE:
-            asyncio.get_running_loop().call_later(LATE_S, super().append, event)
-        else:
-            super().append(event)
+        if isinstance(item, Event):
+            if item.type is EventType.MESSAGE_CHUNK:
+                self._said[item.run_id] = self._said.get(item.run_id, 0) + 1
+            if self._said.get(item.run_id, 0) > self._AT_ONCE:
+                asyncio.get_running_loop().call_later(LATE_S, super().append, item)
+                return
+        super().append(item)
 
 
 @fault(
@@ -101,7 +103,8 @@ class OneReaderStallsAll(Connection):
 
         async def in_turn(texts: Sequence[str]) -> None:
             async with self._turn:
-                await send(texts)
+                if (unsent := send(texts)) is not None:
+                    await unsent
 
         self._transport = type(self._transport)(in_turn, self._transport.close)
 

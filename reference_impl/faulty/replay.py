@@ -7,9 +7,9 @@ from reference_impl.context import new_id
 from reference_impl.events import Event
 from reference_impl.faulty.fault import fault
 from reference_impl.faulty.rewriting import rewritten
+from reference_impl.journal import Journal
 from reference_impl.replay import Replayer, ReplayPart
 from reference_impl.run import StoredRun
-from reference_impl.sqlite_journal import SqliteJournal
 
 
 @fault(
@@ -18,7 +18,7 @@ from reference_impl.sqlite_journal import SqliteJournal
     stands_for="Ids given when an event is sent instead of when it happens.",
     breaks=("IDN-06", "ORD-04"),
 )
-class NewIdsOnReplay(SqliteJournal):
+class NewIdsOnReplay(Journal):
     """Keeps what happened, and names it anew each time."""
 
     async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
@@ -47,7 +47,7 @@ class ReplaySkipsOne(Replayer):
     stands_for="ORDER BY created_at DESC, made for a list of what is new, and used for a replay.",
     breaks=("ORD-04", "DLV-05"),
 )
-class ReversedReplay(SqliteJournal):
+class ReversedReplay(Journal):
     """Begins with the end."""
 
     async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:

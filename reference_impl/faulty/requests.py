@@ -8,11 +8,11 @@ from reference_impl.context import UserExecutionContext, UserId, new_id
 from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ErrorCode, Refusal
 from reference_impl.faulty.fault import fault
+from reference_impl.journal import Journal
 from reference_impl.messages import ClientMessage, StartAgent
 from reference_impl.model import Conversation
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.session import ClientSession
-from reference_impl.sqlite_journal import SqliteJournal
 
 
 @fault(
@@ -34,7 +34,7 @@ class StopIgnored(ExecutionEngine):
     stands_for="A request id that is passed through and stored, and never looked up.",
     breaks=("LIF-01",),
 )
-class NoDeduplication(SqliteJournal):
+class NoDeduplication(Journal):
     """Takes every request for a new one."""
 
     async def accept(

@@ -1,8 +1,10 @@
 """The journal of a fleet: the same tables, who owns which run, and nothing from an engine that was given up."""
 
+import asyncio
 import fcntl
 import sqlite3
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -10,8 +12,8 @@ from reference_impl.context import UserId
 from reference_impl.errors import EngineError
 from reference_impl.fleet.messages import EngineId
 from reference_impl.group_commit import Batch
-from reference_impl.run import NewRun, StoredRun
-from reference_impl.sqlite_journal import RUN_COLUMNS, SqliteJournal
+from reference_impl.journal import RUN_COLUMNS, Journal
+from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
 OWNERS = """
 CREATE TABLE IF NOT EXISTS engines (engine_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL);
@@ -27,7 +29,7 @@ class GivenUp(EngineError):
     """The others took this engine for dead and have ended its runs: it may write nothing more."""
 
 
-class SharedJournal(SqliteJournal):
+class SharedJournal(Journal):
     """A SQLite journal that several engines of one host write.
 
     Each commit first makes sure that the others have not given this engine up; so a run has one voice, also where its
@@ -38,6 +40,7 @@ class SharedJournal(SqliteJournal):
         super().__init__(path, durable=durable)
         self.engine_id = engine_id
         self._member = False
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-writer")
 
     async def open(self) -> None:
         """Open or create the file and start the writer. Raises sqlite3.Error if the file cannot be used."""
@@ -48,6 +51,7 @@ class SharedJournal(SqliteJournal):
     async def close(self) -> None:
         """Commit what is pending, stop the writer, close the file."""
         await super().close()
+        self._writer.shutdown()
         self._turns.close()
 
     async def join(self, name: str) -> list[StoredRun]:
@@ -59,7 +63,7 @@ class SharedJournal(SqliteJournal):
             self._member = True
             return self._take_orphans(connection)
 
-        return await self._committer.write(apply)
+        return await self.write(apply)
 
     async def leave(self) -> None:
         """Be one of the engines no more; what runs it still has are for the others to end."""
@@ -68,7 +72,7 @@ class SharedJournal(SqliteJournal):
             connection.execute("DELETE FROM engines WHERE engine_id = ?", (self.engine_id,))
             self._member = False
 
-        await self._committer.write(apply)
+        await self.write(apply)
 
     async def take_over(self, dead: Iterable[EngineId]) -> list[StoredRun]:
         """Give up the `dead` engines and own what nobody owns now: those runs are returned, to each run one engine."""
@@ -79,7 +83,14 @@ class SharedJournal(SqliteJournal):
                 connection.execute("DELETE FROM engines WHERE engine_id = ?", (engine_id,))
             return self._take_orphans(connection)
 
-        return await self._committer.write(apply)
+        return await self.write(apply)
+
+    async def accept(
+        self, run: NewRun, *, may_insert: bool, thread_must_exist: bool, owns_thread: bool = False
+    ) -> tuple[AcceptOutcome, NewRun]:
+        """Record an accepted run, or find the one that there is; on record when decided, for others may decide, too."""
+        options = {"may_insert": may_insert, "thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
+        return await self.write(lambda connection: self._accept(connection, run, **options))
 
     async def engines(self) -> set[EngineId]:
         """The engines that have joined and were neither given up nor have left."""
@@ -109,6 +120,14 @@ class SharedJournal(SqliteJournal):
             self._numbers[run.context.run_id] = run.number
         return runs
 
+    def _write(self, batch: Batch) -> None:
+        """In a thread, for the others may have the file, and the event loop must not wait for them."""
+
+        def written(result: "asyncio.Future[None]") -> None:
+            self._note_written(batch, result.exception())
+
+        asyncio.get_running_loop().run_in_executor(self._writer, self._commit, batch).add_done_callback(written)
+
     def _commit(self, batch: Batch) -> None:
         with self._turn():
             super()._commit(batch)
@@ -133,9 +152,10 @@ class SharedJournal(SqliteJournal):
         if self._member and connection.execute(sql, (self.engine_id,)).fetchone() is None:
             raise GivenUp("The other engines took this one for dead and have ended its runs.")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
         number = super()._insert_run(connection, run, returning=returning)
-        connection.execute("INSERT INTO owners VALUES (?, ?)", (number, self.engine_id))
+        if number is not None:
+            connection.execute("INSERT INTO owners VALUES (?, ?)", (number, self.engine_id))
         return number
 
     def _connect(self) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ from reference_impl.context import ThreadId, UserId
 from reference_impl.errors import JournalFailed
 from reference_impl.fleet.journal import SharedJournal
 from reference_impl.fleet.messages import EngineId
-from reference_impl.group_commit import Batch, GroupCommitter, Write
+from reference_impl.group_commit import Batch, Write
 from reference_impl.run import NewRun
 
 # Text is kept as bytes, UTF-8: PostgreSQL's own text cannot hold U+0000, which users may send.
@@ -116,11 +116,12 @@ class PostgresJournal(SharedJournal):
             self._read_connection = await asyncio.to_thread(self._connect)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise JournalFailed(f"{type(error).__name__} when connecting to PostgreSQL") from None
-        self._committer = GroupCommitter(self._commit, deliver=self._deliver, on_failure=self._report_failure)
 
     async def close(self) -> None:
         """Commit what is pending, stop the writer, disconnect."""
-        await self._committer.close()
+        if not self.failed:
+            await self.flush()
+        self._writer.shutdown()
         self._readers.shutdown()
         for connection in (self._read_connection, self._write_connection):
             await asyncio.to_thread(connection.close)
@@ -128,14 +129,14 @@ class PostgresJournal(SharedJournal):
     async def remember(self, user_id: UserId, thread_id: ThreadId, key: str, value: str) -> None:
         """Keep `value` under `key` in this user's thread."""
         row = (user_id, thread_id, key, value)
-        await self._committer.write(lambda connection: connection.execute(REMEMBER, row).rowcount)
+        await self.write(lambda connection: connection.execute(REMEMBER, row).rowcount)
 
     def _connect(self) -> sqlite3.Connection:
         # It has what of sqlite3.Connection is used here, and nothing else.
         return cast(sqlite3.Connection, PostgresConnection(self._url))
 
     def _commit(self, batch: Batch) -> None:
-        self._decides = any(isinstance(item, Write) for item in batch)
+        self._decides = any(isinstance(item, Write) and item.apply is not None for item in batch)
         super()._commit(batch)
 
     def _turn(self) -> AbstractContextManager[None]:
@@ -148,5 +149,5 @@ class PostgresJournal(SharedJournal):
         # Whoever gives this engine up waits until what it is about to write is written.
         self._check_membership(connection, "SELECT 1 FROM engines WHERE engine_id = ? FOR SHARE")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int:
-        return super()._insert_run(connection, run, returning="RETURNING number")
+    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
+        return super()._insert_run(connection, run, returning=" RETURNING number")

@@ -56,10 +56,8 @@ class Elsewhere:
             self._delivery.track(context.run_id)
         return of_user[context.run_id]
 
-    def note_delivered(self, event: Event) -> None:
-        """Take note that the readers here have `event`; forget the run after its last one."""
-        if not event.type.terminal:
-            return
+    def note_end(self, event: Event) -> None:
+        """The readers here have the terminal `event`: forget its run."""
         self.note_ended(event.run_id)
         if run := self._of_user.get(event.user_id, {}).pop(event.run_id, None):
             run.enter(ExecutionState.of_ending(event.type))
@@ -106,7 +104,7 @@ class FleetRegistry(AgentExecutionRegistry):
             self.elsewhere.adopt(run.context, seq=0)
         return run
 
-    def note_delivered(self, event: Event) -> None:
-        """Take note that the readers here have `event` (LIF-07)."""
-        super().note_delivered(event)
-        self.elsewhere.note_delivered(event)
+    def note_end(self, event: Event) -> None:
+        """The readers here have the terminal `event` (LIF-07)."""
+        super().note_end(event)
+        self.elsewhere.note_end(event)

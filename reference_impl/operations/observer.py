@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from prometheus_client import CollectorRegistry, Histogram
 
-from reference_impl.events import TERMINAL_TYPES, Event, EventType, decode_event, parse_timestamp
+from reference_impl.events import Event, EventType, decode_event, parse_timestamp
 from reference_impl.run import ExecutionState
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class EventObserver:
         """These events of runs of this engine have just been handed to their readers."""
         self.measure(events)
         for event in events:
-            if event.type in TERMINAL_TYPES:
+            if event.type.terminal:
                 self._note_end(event)
 
     def _note_end(self, event: Event) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from reference_impl.app import Parts
-from reference_impl.connection import Connection, Transport
+from reference_impl.connection import Connection, Outgoing, Transport
 from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import CloseCode, InvalidIdentity
 from reference_impl.events import Event, EventType, decode_event, format_timestamp, parse_timestamp
+from reference_impl.journal import Journal
 from reference_impl.model import pieces_of
 from reference_impl.run import AcceptOutcome, NewRun
 from reference_impl.settings import Settings
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.trace import child_of
 from tests.reference_impl.engine_harness import SECRET, check_story, engine, script, tool
 
@@ -74,9 +74,9 @@ def test_timestamps_survive_a_round_trip() -> None:
     assert parse_timestamp("2023-11-14T22:13:20.123456Z") == 1_700_000_000.123456
 
 
-async def opened(path: Path) -> tuple[SqliteJournal, list[Event]]:
+async def opened(path: Path) -> tuple[Journal, list[Event]]:
     delivered: list[Event] = []
-    journal = SqliteJournal(path)
+    journal = Journal(path)
     journal.subscribe(delivered.extend)
     await journal.open()
     return journal, delivered
@@ -115,7 +115,7 @@ async def test_time_that_goes_back_does_not_show_in_a_run(tmp_path: Path) -> Non
     await journal.close()
 
 
-class FullDiskJournal(SqliteJournal):
+class FullDiskJournal(Journal):
     """Fails to write once `full` is set."""
 
     full = False
@@ -162,7 +162,7 @@ class Sink:
 
 def connection(sink: Sink, *, frames: int = 4, octets: int = 1_000) -> Connection:
     transport = Transport(sink.send_texts, sink.close)
-    return Connection(UserId("alice"), transport, max_frames=frames, max_bytes=octets, close_grace_s=0.05)
+    return Connection(UserId("alice"), transport, Outgoing(), max_frames=frames, max_bytes=octets, close_grace_s=0.05)
 
 
 @pytest.mark.parametrize(("frames", "octets"), [(4, 1_000), (1_000, 40)])

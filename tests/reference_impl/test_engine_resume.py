@@ -7,8 +7,8 @@ import pytest
 
 from reference_impl.app import Parts
 from reference_impl.events import Event
+from reference_impl.journal import Journal
 from reference_impl.run import StoredRun
-from reference_impl.sqlite_journal import SqliteJournal
 from tests.reference_impl.engine_harness import TERMINAL, Client, check_story, engine, say, script, tool, types
 
 STREAM = script(*[step for n in range(30) for step in (say(f"{n} "), tool("sleep", ms=1, text=f"{n}"))])
@@ -76,7 +76,7 @@ async def test_resuming_during_a_run_neither_loses_nor_doubles() -> None:
     assert events[-1]["type"] == "agent_completed"
 
 
-class SlowReadingJournal(SqliteJournal):
+class SlowReadingJournal(Journal):
     """Lets many events happen between the reading of a page and its use."""
 
     async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
@@ -97,7 +97,7 @@ async def test_events_that_come_during_a_replay_follow_it_once() -> None:
         check_story(await alice.follow(run_id))
 
 
-class LateDeliveringJournal(SqliteJournal):
+class LateDeliveringJournal(Journal):
     """Lets a replay read events that are committed and not yet delivered live."""
 
     def _deliver(self, events: list[Event]) -> None:

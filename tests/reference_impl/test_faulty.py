@@ -9,7 +9,7 @@ from reference_impl.app import Parts
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.faulty import all_faults, named
 from reference_impl.faulty.fault import Fault, UnknownFault, fault
-from reference_impl.sqlite_journal import SqliteJournal
+from reference_impl.journal import Journal
 from reference_impl.variants import part_of
 from tests.reference_impl.engine_harness import process, spawn
 
@@ -48,7 +48,7 @@ def test_a_fault_is_its_variants_and_the_engines_own_parts_otherwise() -> None:
     class MyEmitter(UserEventEmitter):
         pass
 
-    class MyJournal(SqliteJournal):
+    class MyJournal(Journal):
         pass
 
     made = fault("mine", "It is mine.", stands_for="Tests.", breaks=["EVT-01"], with_parts=[MyJournal])(MyEmitter)

@@ -14,10 +14,10 @@ from reference_impl.context import RunId, UserId
 from reference_impl.delivery_tracker import EventDeliveryTracker
 from reference_impl.errors import EngineError, InvalidIdentity, Refusal, SharedState
 from reference_impl.events import Event, EventType
+from reference_impl.journal import Journal
 from reference_impl.messages import RequestContext
 from reference_impl.registry import AgentExecutionRegistry
 from reference_impl.run import ExecutionState
-from reference_impl.sqlite_journal import SqliteJournal
 from reference_impl.tools import Toolbox
 from reference_impl.websocket_manager import WebSocketManager
 from tests.reference_impl.engine_harness import Engine, check_story, engine, script, tool, types
@@ -36,7 +36,7 @@ async def accepted(target: Engine, request_id: str = "request-1") -> tuple[Agent
 
 
 async def test_nothing_is_accepted_before_connections_and_agents_are_there(tmp_path: Path) -> None:
-    registry = AgentExecutionRegistry(SqliteJournal(tmp_path / "j"), EventDeliveryTracker(), max_open_per_user=1)
+    registry = AgentExecutionRegistry(Journal(tmp_path / "j"), EventDeliveryTracker(), max_open_per_user=1)
     assert registry.metrics().users == 0
     with pytest.raises(EngineError, match=r"call connect\(bridge\) before agents are set up"):
         registry.setup_agent_websocket_integration(ModelAgent, AgentClassRegistry())

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from conformance.verdict import Finding, Verdict
 from reports import html
 from reports.scene import scenes
-from reports.timeline import Drawing, Lane, Timeline, blamed, is_absence
+from reports.timeline import Drawing, Lane, Mark, Timeline, blamed, is_absence, unlabel
 from tests.reports.histories import OTHER, OWNER, judged, leaking
 from tests.reports.report_verdicts import HOSTILE, LONG
 from tests.reports.test_report_html import Page
@@ -55,6 +55,16 @@ def test_the_frame_that_reached_the_wrong_user_is_marked_in_their_lane(history: 
         f"connection 2 of {OTHER}",
     ]
     assert len(timeline.links) == 1
+
+
+def test_the_frame_that_proves_it_has_its_label_where_another_stands_in_its_way() -> None:
+    drawing = Lane(0, "User B", "", "connection")
+    drawing.marks += [Mark(100.0, "received", "", "thinking"), Mark(200.0, "received", "", "tool started")]
+    unlabel(drawing)
+    assert [mark.label for mark in drawing.marks] == ["thinking", ""]
+    assert 100 < drawing.labelled_to < 200
+    unlabel(drawing)
+    assert drawing.labelled_to == 0
 
 
 def test_findings_may_have_histories_of_their_own_in_a_folder(tmp_path: Path) -> None:
