@@ -37,6 +37,7 @@ FAULTS = {
 REPORTS = ("report.html", "report.md")
 RUNS = 5
 SLOW = "batched-answers"
+LOADS: dict[str, tuple[str, float] | None] = {"load": None, "load-delays": ("delays", 0.06)}
 MIX = "mix = { chat = 5, tools = 3, parallel_tools = 2, long_stream = 1, reconnect = 0.5 }"
 THIRD_PARTY = "pydantic-ai"
 """An agent of `tests/interop`."""
@@ -125,8 +126,7 @@ def main(parts: list[str]) -> None:
             for family, fault in FAULTS.items()
         },
         f"third-party-{THIRD_PARTY}": third_party,
-        "load": partial(loaded, defect=None),
-        "load-delays": partial(loaded, defect=("delays", 0.06)),
+        **{name: partial(loaded, defect=defect) for name, defect in LOADS.items()},
         "regression": regression,
     }
     for name, make in made.items():
