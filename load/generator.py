@@ -235,7 +235,8 @@ class Generator:
             arrivals=dict(health.arrivals.counts),
             cpu_percent=health.cpu_percent,
             peak_mb=health.peak_mb,
-            clock_error_us=measure.offset.error_us,
+            clock_error_us=measure.offset.error_us(judge.world.now),
+            clock_offset_us=measure.offset.us,
         )
 
     @property
