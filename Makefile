@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify load load-defects test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs format bench endurance fleet postgres status-page samples schema clean
+.PHONY: help verify load load-defects load-models test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs regression format bench endurance fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ load: .venv/.ready ## 500 users on the reference engine for a minute, judged by 
 
 load-defects: .venv/.ready ## the same on engines with rare defects: each is flagged; and RUNS times without one: none is
 	@$(BIN)/python -m tests.load --runs $(RUNS)
+
+load-models: .venv/.ready ## what a closed loop hides of a target that stalls, and arrivals that wait for nobody show
+	@$(BIN)/python -m tests.load.models
 
 test: lint types imports audit unit ## lint, types, import contracts, the audit of our own source and all tests
 
@@ -57,6 +60,9 @@ examples: .venv/.ready ## gate the examples by the commands of the guide (needs 
 docs: .venv/.ready ## build the documentation, warnings are errors, to build/docs/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
+regression: .venv/.ready ## real runs: no engine is claimed to be slower than itself, one that is 30 % slower is (20 minutes)
+	@$(BIN)/python -m tests.regression
+
 kill-matrix: .venv/.ready ## drive every faulty engine, and see that it is found out (ONLY="null-run-id …")
 	@$(BIN)/python -m tests.kill_matrix $(ONLY)
 
@@ -64,7 +70,8 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: judging a long history, a large source tree, verifying the reference engine, the engine
+bench: .venv/.ready ## how fast: starting, judging a long history, a large source tree, verifying the reference engine, the engine
+	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.judge
 	@$(BIN)/python -m benchmarks.ag_ui
 	@$(BIN)/python -m benchmarks.audit
@@ -87,8 +94,8 @@ status-page: .venv/.ready ## photograph the status page for reports/samples/
 explore: .venv/.ready ## how soon exploration finds a rare defect, for ten seeds
 	@$(BIN)/python -m benchmarks.explore
 
-samples: .venv/.ready ## make the sample reports in reports/samples/ anew (minutes; pictures need Chromium)
-	@$(BIN)/python -m tests.reports.samples
+samples: .venv/.ready ## make the sample reports and pictures in reports/samples/ anew (minutes; ONLY="ISO pictures" …)
+	@$(BIN)/python -m tests.reports.samples $(ONLY)
 
 schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json

@@ -1,35 +1,30 @@
 """Baselines: the violations of a target that are known, each with its reason, so that only what is new fails.
 
-A baseline is a TOML file of `[[known]]` tables, read strictly by `load`. `compare` holds a verdict against it, and is
-pure: what is accepted, new, stale or expired follows from the two and the date alone.
+Read from a file, and drafted, in `baseline_file`. `compare` holds a verdict against one, and is pure: what is accepted,
+new, stale or expired follows from the two and the date alone.
 """
 
 import re
-import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatch
-from pathlib import Path
-from typing import Any
+from fnmatch import fnmatchcase
 
 import msgspec
 
-from conformance.catalogue import Catalogue, Level, UnknownRequirement
-from conformance.errors import UsageError
+from conformance.catalogue import Level
 from conformance.nearest import guess
-from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
-
-_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?P<name>[^\]]*?)[ \t]*\]\]", re.MULTILINE)
+from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, cause
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """A violation that is known.
 
     It stands for every finding of its requirement; or, with `scenario` and `finding`, only for those of that scenario
-    (or of one of several) and with that message; with `path`, a pattern, only for those in such files. `upstream` is
-    where it is reported or comes from, `owner` who looks after it. After the day `expires` it is no excuse any more.
-    One that is `flaky` need not be seen in every run.
+    (or of one of several) and with that message, in which `*` stands for anything; with `path`, a pattern, only for
+    those in such files. `upstream` is where it is reported or comes from, `owner` who looks after it, `since` the day
+    from which on it is known. After the day `expires` it is no excuse any more. One that is `flaky` need not be seen in
+    every run.
     """
 
     requirement: str
@@ -39,18 +34,23 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
     upstream: str | None = None
     owner: str | None = None
+    since: date | None = None
     expires: date | None = None
     flaky: bool = False
     line: int | None = None
 
     def covers(self, finding: Finding) -> bool:
         """Tell whether it stands for this finding."""
-        return (
-            self.requirement == finding.requirement
-            and (not self.scenario or finding.scenario in self.scenario)
-            and self.finding in (None, finding.message)
-            and (self.path is None or fnmatch((finding.location or "").rpartition(":")[0], self.path))
-        )
+        return self.requirement == finding.requirement and self.unmet(finding) == []
+
+    def unmet(self, finding: Finding) -> list[str]:
+        """Return which of its keys do not fit this finding."""
+        fits = {
+            "scenario": not self.scenario or finding.scenario in self.scenario,
+            "finding": self.finding is None or _matches(finding.message, self.finding),
+            "path": self.path is None or fnmatchcase(file_of(finding), self.path),
+        }
+        return [key for key, fitting in fits.items() if not fitting]
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -90,8 +90,21 @@ class Comparison:
         return not (self.new or self.stale or self.expired)
 
 
-def compare(verdict: Verdict, baseline: Baseline, *, today: date) -> Comparison:
-    """Hold a verdict against a baseline. Entries of requirements that the verdict leaves out are left out, too."""
+def file_of(finding: Finding) -> str:
+    """Return the file that a finding is in, as a pattern of paths sees it."""
+    return (finding.location or "").rpartition(":")[0]
+
+
+def _matches(message: str, pattern: str) -> bool:
+    """Tell whether a message is as a pattern has it: `*` stands for anything, all else for itself."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), message, re.DOTALL) is not None
+
+
+def compare(verdict: Verdict, baseline: Baseline, *, today: date, played: Collection[str] | None = None) -> Comparison:
+    """Hold a verdict against a baseline. Entries of requirements that the verdict leaves out are left out, too.
+
+    An entry of scenarios of which none was `played` is undecided; None says that all were.
+    """
     judged = {requirement.id: requirement for requirement in verdict.requirements}
     relevant = [entry for entry in baseline.known if entry.requirement in judged]
     expired = [entry for entry in relevant if entry.expires is not None and entry.expires < today]
@@ -101,7 +114,7 @@ def compare(verdict: Verdict, baseline: Baseline, *, today: date) -> Comparison:
         requirement = judged[entry.requirement]
         if _stands(entry, requirement):
             seen.append(entry)
-        elif requirement.verdict is Outcome.UNKNOWN:
+        elif requirement.verdict is Outcome.UNKNOWN or _unplayed(entry, played):
             undecided.append(entry)
         elif not entry.flaky:
             stale.append(entry)
@@ -114,6 +127,27 @@ def compare(verdict: Verdict, baseline: Baseline, *, today: date) -> Comparison:
     )
 
 
+def mistaken(entry: Known, verdict: Verdict) -> str:
+    """Say why an entry stands for nothing: nothing of the kind is found any more, or its patterns match nothing."""
+    found = [finding for finding in verdict.findings if finding.requirement == entry.requirement]
+    if not found:
+        return "it does not happen any more: remove it"
+    never = [key for key in ("scenario", "finding", "path") if all(key in entry.unmet(each) for each in found)]
+    if not never:
+        return "no finding has all of its scenario, finding and path"
+    seen = {
+        "scenario": {each.scenario or "none" for each in found},
+        "finding": {cause(each.message) for each in found},
+        "path": {file_of(each) for each in found},
+    }
+    given = {"scenario": ", ".join(entry.scenario), "finding": entry.finding or "", "path": entry.path or ""}
+    return "; ".join(f"{key} {given[key]!r} matches nothing; {guess(given[key], seen[key])}" for key in never)
+
+
+def _unplayed(entry: Known, played: Collection[str] | None) -> bool:
+    return played is not None and bool(entry.scenario) and not any(name in played for name in entry.scenario)
+
+
 def _stands(entry: Known, requirement: RequirementVerdict) -> bool:
     if requirement.verdict is not Outcome.FAIL:
         return False
@@ -122,7 +156,7 @@ def _stands(entry: Known, requirement: RequirementVerdict) -> bool:
 
 
 def _new(requirement: RequirementVerdict, standing: Iterable[Known]) -> Iterable[New]:
-    """Yield what of a requirement is new: one violation for each scenario and message."""
+    """Yield what of a requirement is new: one violation for each scenario and cause."""
     if requirement.verdict is not Outcome.FAIL:
         return
     entries = [entry for entry in standing if entry.requirement == requirement.id]
@@ -130,96 +164,7 @@ def _new(requirement: RequirementVerdict, standing: Iterable[Known]) -> Iterable
         yield New(requirement.id, requirement.level, None)
     told: set[tuple[str | None, str]] = set()
     for finding in requirement.findings:
-        cause = (finding.scenario, finding.message)
-        if cause not in told and not any(entry.covers(finding) for entry in entries):
-            told.add(cause)
+        scene = (finding.scenario, cause(finding.message))
+        if scene not in told and not any(entry.covers(finding) for entry in entries):
+            told.add(scene)
             yield New(requirement.id, requirement.level, finding)
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
-
-
-def load(path: Path, catalogue: Catalogue, scenarios: Collection[str]) -> Baseline:
-    """Read a baseline. Raises `UsageError` that names file, line and key, and what was expected there."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file; expected a baseline of [[known]] tables") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a baseline: {error}") from error
-    return parse(text, path=str(path), catalogue=catalogue, scenarios=scenarios)
-
-
-def parse(text: str, *, path: str, catalogue: Catalogue, scenarios: Collection[str]) -> Baseline:
-    """Read a baseline out of the text of its file. `scenarios` are the names that there are."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not a baseline: {error}") from error
-    tables = document.pop("known", [])
-    for name in document:
-        raise UsageError(f"{path}: {name}: unknown key; {guess(name, ['known'])}")
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise UsageError(f"{path}: known: expected [[known]] tables")
-    lines = [text.count("\n", 0, found.start()) + 1 for found in _HEADER.finditer(text) if found["name"] == "known"]
-    places: list[int | None] = [*lines] if len(lines) == len(tables) else [None] * len(tables)
-    known = tuple(
-        _Reader(path, line, catalogue, scenarios).read(table) for table, line in zip(tables, places, strict=True)
-    )
-    first: dict[tuple[str, tuple[str, ...], str | None, str | None], Known] = {}
-    for entry in known:
-        cause = (entry.requirement, entry.scenario, entry.finding, entry.path)
-        if cause in first:
-            at = f"{path}:{entry.line}" if entry.line else path
-            raise UsageError(f"{at}: {entry.requirement}: the same entry stands in line {first[cause].line}")
-        first[cause] = entry
-    return Baseline(path, known)
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Reads one entry; knows where it stands."""
-
-    path: str
-    line: int | None
-    catalogue: Catalogue
-    scenarios: Collection[str]
-
-    def read(self, table: Mapping[str, Any]) -> Known:
-        keys = [field for field in Known.__struct_fields__ if field != "line"]
-        for key in table:
-            if key not in keys:
-                raise self._wrong(key, f"unknown key; {guess(key, keys)}")
-        for key in ("requirement", "reason"):
-            if key not in table:
-                raise self._wrong(key, "expected in each entry, found none")
-        for key, value in table.items():
-            self._typed(key, value)
-        try:
-            self.catalogue[table["requirement"]]
-        except UnknownRequirement as unknown:
-            near = f"; did you mean {unknown.guess}?" if unknown.guess else ""
-            raise self._wrong("requirement", f"there is no {table['requirement']!r}{near}") from None
-        named = table.get("scenario", [])
-        scenarios = (named,) if isinstance(named, str) else tuple(named)
-        for scenario in scenarios:
-            if scenario not in self.scenarios:
-                raise self._wrong("scenario", f"there is no {scenario!r}; {guess(scenario, self.scenarios)}")
-        return Known(**{**table, "scenario": scenarios}, line=self.line)
-
-    def _typed(self, key: str, value: object) -> None:
-        if key == "expires":
-            if type(value) is not date:
-                raise self._wrong(key, f"expected a day such as 2027-01-31, without quotation marks, got {value!r}")
-        elif key == "flaky":
-            if not isinstance(value, bool):
-                raise self._wrong(key, f"expected true or false, got {value!r}")
-        elif key == "scenario" and isinstance(value, list):
-            if not value or not all(isinstance(name, str) for name in value):
-                raise self._wrong(key, f"expected the names of scenarios, got {value!r}")
-        elif not isinstance(value, str) or not value.strip():
-            raise self._wrong(key, f"expected a text that is not empty, got {value!r}")
-
-    def _wrong(self, key: str, problem: str) -> UsageError:
-        at = f"{self.path}:{self.line}" if self.line else self.path
-        return UsageError(f"{at}: [[known]] {key}: {problem}")

@@ -23,13 +23,15 @@ from conformance.verdict import (
     Outcome,
     RequirementVerdict,
     Verdict,
+    cause,
     overall,
     summarise,
 )
 from conformance.world import World
 
 Handler = Callable[..., None]
-SHOWN = 10  # and the first of each further scenario
+SHOWN = 10  # and the first of each further scenario and cause, up to
+MOST = 200
 _SELDOM = 200_000
 SOURCE_FAMILIES = frozenset({"SRC", "TST"})
 
@@ -56,7 +58,7 @@ class Judge:
         self.crashes: dict[str, str] = {}
         self.operations = 0
         self._seen: set[tuple[str, str, str | None, str]] = set()
-        self._scenes: dict[str, set[str | None]] = {}
+        self._scenes: dict[str, set[tuple[str | None, str]]] = {}
         kinds = all_checks() if checks is None else checks
         self.checks = [kind(self.world, self._report) for kind in kinds if kind.dialect in (None, dialect.name)]
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
@@ -212,17 +214,18 @@ class Judge:
             self.crashes[name] = f"check {name} crashed at line {self.world.line}: {traceback.format_exc(limit=-3)}"
 
     def _report(self, violation: Violation) -> None:
-        """Count a violation; keep the first few, and the first of each further scenario."""
+        """Count a violation; keep the first few, and the first of each further scenario and cause."""
         requirement = violation.requirement
         self.violations[requirement] = self.violations.get(requirement, 0) + 1
         shown = self.findings.setdefault(requirement, [])
         scenes = self._scenes.setdefault(requirement, set())
-        if len(shown) >= SHOWN and violation.scenario in scenes:
+        scene = (violation.scenario, cause(violation.message))
+        if len(shown) >= SHOWN and (scene in scenes or len(shown) >= MOST):
             return
         key = (requirement, violation.message, violation.run_id, violation.actual)
         if key not in self._seen:
             self._seen.add(key)
-            scenes.add(violation.scenario)
+            scenes.add(scene)
             shown.append(violation.finding())
 
     # -- the verdict ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ The schema is published as `conformance/verdict.schema.json` and made from these
 """
 
 import inspect
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal
@@ -192,6 +193,11 @@ class Verdict(msgspec.Struct, frozen=True):
     def to_json(self) -> bytes:
         """Encode as indented JSON, one trailing newline."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def cause(message: str) -> str:
+    """Return the pattern of a message: `*` for each word with a digit, which differs from run to run (ids, counts)."""
+    return re.sub(r"(?<!\S)(?!['\"])\S*\d\S*", "*", message)
 
 
 def summarise(requirements: Iterable[RequirementVerdict]) -> Summary:

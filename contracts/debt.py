@@ -3,31 +3,23 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 
 import msgspec
 
-from conformance.baseline import Baseline, compare
+from conformance.baseline import Comparison
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, judged_by
 from contracts.audit import Audit
 
 Cause = tuple[str, str, str]
 
 
-def without_known(audit: Audit, baseline: Baseline, *, today: date) -> tuple[Audit, tuple[str, ...]]:
-    """Leave out the violations that a baseline knows; say which of its entries stand for nothing any more."""
-    comparison = compare(audit.verdict, baseline, today=today)
-    stale = tuple(
-        f"{baseline.path}:{entry.line}: {entry.requirement}: {problem}"
-        for problem, entries in (("stale, remove it", comparison.stale), ("expired", comparison.expired))
-        for entry in entries
-    )
+def without_known(audit: Audit, comparison: Comparison) -> Audit:
+    """Leave out the violations that a baseline knows."""
 
     def known(finding: Finding) -> bool:
         return any(entry.covers(finding) for entry in comparison.seen)
 
-    verdict = _without(audit.verdict, known, "known by the baseline")
-    return replace(audit, verdict=msgspec.structs.replace(verdict, warnings=(*verdict.warnings, *stale))), stale
+    return replace(audit, verdict=_without(audit.verdict, known, "known by the baseline"))
 
 
 def without_old(audit: Audit, before: Verdict, revision: str) -> Audit:

@@ -27,13 +27,15 @@ class Crowd:
             wait = due - loop.time()
             if wait > _NOT_WORTH_WAITING_S:
                 await asyncio.sleep(wait)
-            self._generator.health.arrivals.add(round((loop.time() - due) * 1e6))
-            task = asyncio.create_task(self._come())
+            late_us = round((loop.time() - due) * 1e6)
+            self._generator.health.arrivals.add(late_us)
+            task = asyncio.create_task(self._come(self._generator.recorder.clock.now() - late_us))
             self._acting.add(task)
             task.add_done_callback(self._acting.discard)
 
-    async def _come(self) -> Ended:
+    async def _come(self, due: int) -> Ended:
         person = self._idle.pop() if self._idle else self._generator.person()
+        person.due = due
         ended = await self._generator.act(person)
         self._idle.append(person)
         return ended

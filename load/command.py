@@ -46,6 +46,7 @@ class Asked:
     processes: int | None = None
     web: bool = False
     fail_fast: bool = False
+    metrics: str | None = None
     seed: int = 0
     repeat: str | None = None
     quiet: bool = True
@@ -91,6 +92,7 @@ async def load_at(url: str, target: Target, asked: Asked) -> Verdict:
         duration_s=asked.duration_s,
         repeat=asked.repeat,
         fail_fast=asked.fail_fast,
+        metrics=asked.metrics,
     )
     settings.write(out / "load.json")
     verdict = out / "verdict.json"

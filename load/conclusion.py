@@ -14,7 +14,8 @@ _SHOWN_PROBLEMS = 10
 
 def conclude(whole: Whole, settings: Settings, warnings: tuple[str, ...] = ()) -> Verdict:
     """Return the verdict on requirements and objectives, with everything that was measured."""
-    judged = objectives.judge(objectives.wanted(settings.target), whole, late_ms=settings.late_ms)
+    decidable, left_out = objectives.decidable(settings.target, whole)
+    judged = objectives.judge(decidable, whole, late_ms=settings.late_ms)
     verdict = whole.verdict
     outcome = verdict.verdict
     if any(each.verdict is Met.VIOLATED for each in judged):
@@ -29,7 +30,7 @@ def conclude(whole: Whole, settings: Settings, warnings: tuple[str, ...] = ()) -
         measurements=(*verdict.measurements, *_measurements(whole)),
         series=_series(whole),
         spectra=_spectra(whole),
-        warnings=(*verdict.warnings, *warnings, *_problems(whole)),
+        warnings=(*verdict.warnings, *warnings, *left_out, *_problems(whole)),
         repeat=settings.repeat,
         seed=settings.seed,
     )
@@ -52,6 +53,10 @@ def _measurements(whole: Whole) -> list[Measurement]:
     seconds = max(1, len(whole.seconds))
     done = sum(whole.outcomes.values())
     asked = sum(told[0] for told in whole.seconds.values())
+    error_us = whole.clock_error_us
+    if error_us:
+        found.append(Measurement("target's clock ahead by", whole.clock_offset_us / 1000, "ms", whole.workers))
+        found.append(Measurement("target's clock known to within", error_us / 1000, "ms", whole.workers))
     return [
         *found,
         Measurement("generator CPU", whole.cpu_percent, "%", seconds),

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-import msgspec
+from msgspec import Raw
 from picows import WSCloseCode, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from conformance.client import Wire
@@ -11,19 +11,16 @@ from conformance.client.credentials import show
 from conformance.events import Accepted, Event, Kind, Ready, Refusal, RunEvent
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, ClosedBy, Credentials
-from conformance.history.recorder import frame_operation
 from load.person import Person
-from load.stream import Stream
+from load.stream import Frame, Stream
 from load.turn import Turn
 
-_HEAD = b'{"op":"received","at":'
-_END = b"}\n"
 _BUFFER = 2048
 _NO_CODE, _NO_END = 1005, 1006  # RFC 6455, 7.4.1
 _HANDSHAKE_S = 15.0
-_NOT_PLAIN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_PARTS = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
-_TELL_NOTHING = frozenset({Kind.THINKING, Kind.TOOL_COMPLETED, Kind.TEXT})
+_TEXT = WSMsgType.TEXT
+_USUAL = frozenset({Kind.TOOL_STARTED, Kind.TOOL_COMPLETED, Kind.COMPLETED})
+_PARTS = (_TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
 class Fast(Person):
@@ -135,12 +132,11 @@ class Connection(WSListener):
         self.turns: list[Turn] = []
         self._wire = wire
         self._stream = stream
-        self._place = b',"conn":%d,"frame":' % number
-        self._decode = msgspec.json.Decoder(stream.plain_frames).decode
+        self._chatter = stream.chatter
+        self._held: list[Frame] = []
+        self._run = b"\0"
+        self._newest = b""
         self._decoder = wire.dialect.decoder()
-        self._typed: Any = stream.plain_frame
-        self._accepts: Any = getattr(wire.dialect, "acceptance", None)
-        self._redact = wire.recorder.redact
         self._now = wire.recorder.clock.now
         self._transport: WSTransport | None = None
         self._closing = False
@@ -159,58 +155,66 @@ class Connection(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame arrived."""
-        if frame.msg_type is not WSMsgType.TEXT or not frame.fin:
+        raw = frame.get_payload_as_bytes()
+        if raw.startswith(self._chatter) and raw.find(self._run) > 0 and frame.fin and frame.msg_type is _TEXT:
+            held = self._held
+            if not held:
+                self._stream.hold(self.number, held)
+            held.append((self._now(), self.number, raw))
+            self._newest = raw
+        elif frame.fin and frame.msg_type is _TEXT:
+            self._told(raw)
+        else:
             self._other(transport, frame)
-            return
-        raw = self._redact(frame.get_payload_as_bytes())
+
+    def _told(self, raw: bytes) -> None:
+        """Take in a text frame, and tell the turns."""
         at = self._now()
-        try:
-            told = self._decode(raw)
-        except _NOT_PLAIN:
-            self._odd(raw, at, text=True)
-            return
-        if b"\n" in raw:
-            self._odd(raw, at, text=True)
-            return
-        line = b"".join((_HEAD, str(at).encode(), self._place, raw, _END))
-        self._stream.plain(self._typed(at, self.number, told), line)
-        if told.__class__ is self._accepts:
-            self._accepted(told.payload)
-        elif told.kind not in _TELL_NOTHING:
-            self._of_run(told)
-        elif self.turns and self.turns[-1].run_id == told.run_id:
-            self.turns[-1].seq = told.seq
+        events = self._decoder.decode(raw)
+        if len(events) == 1 and self._is_usual(events[0]):
+            self._stream.take(self._held)
+        else:
+            self._stream.release()
+        self._stream.frame((at, self.number, raw))
+        self._newest = b""
+        for event in events:
+            self._heard(event)
+
+    def _is_usual(self, event: Event) -> bool:
+        """Tell whether an event is what the latest turn waits for."""
+        if isinstance(event, RunEvent):
+            return event.kind in _USUAL and bool(self.turns) and self.turns[-1].run_id == event.run_id
+        return isinstance(event, Accepted) and event.exact
 
     def _other(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
+        self._stream.take(self._held)
         if kind is WSMsgType.PING:
             self._wire.recorder.record(ops.Pinged(self._now(), self.number))
         elif kind in _PARTS:
             if kind is not WSMsgType.CONTINUATION:
-                self._text = kind is WSMsgType.TEXT
+                self._text = kind is _TEXT
             self._parts.append(frame.get_payload_as_bytes())
             if frame.fin:
                 whole = b"".join(self._parts)
                 self._parts.clear()
-                self._odd(self._redact(whole), self._now(), text=self._text)
+                if self._text:
+                    self._told(whole)
+                else:
+                    self._binary(whole)
         elif kind is WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code())
             transport.disconnect()
 
-    def _odd(self, raw: bytes, at: int, *, text: bool) -> None:
-        """Take in a frame that does not go by the book, or is no event of a run."""
-        data: str | bytes = raw
-        if text:
-            try:
-                data = raw.decode()
-            except UnicodeDecodeError:
-                data = raw
-        self._wire.recorder.record(frame_operation(ops.Received, at, self.number, data))
+    def _binary(self, raw: bytes) -> None:
+        self._wire.recorder.frame(ops.Received, self.number, raw)
         for event in self._decoder.decode(raw):
             self._heard(event)
 
     def _heard(self, event: Event) -> None:
         match event:
+            case RunEvent():
+                self._of_run(event)
             case Ready():
                 self.ready = True
                 self._wake()
@@ -220,22 +224,25 @@ class Connection(WSListener):
                 named = [t for t in self.turns if event.request_id in (None, t.asked.request_id) and not t.over]
                 for turn in named[:1]:
                     turn.end(f"refused: {event.code}")
-            case RunEvent():
-                self._of_run(event)
             case _:
                 pass
+
+    def _catch_up(self) -> None:
+        """Learn how far the newest event brings its run, of which no turn was told."""
+        for event in self._decoder.decode(self._newest) if self._newest else ():
+            self._heard(event)
 
     def _accepted(self, answer: Accepted) -> None:
         for turn in self.turns:
             if turn.run_id is None and turn.asked.request_id == answer.request_id:
                 turn.run_id, turn.thread_id = answer.run_id, answer.thread_id
-                turn.tell()
+                self._run = (answer.run_id or "").encode()
 
     def _of_run(self, event: RunEvent) -> None:
         for turn in self.turns:
             if turn.run_id == event.run_id:
                 turn.seq = event.seq or turn.seq
-                if event.kind is Kind.TOOL_STARTED:
+                if event.kind is Kind.TOOL_STARTED and not turn.tool_began:
                     turn.tool_began = True
                     turn.tell()
                 elif event.terminal:
@@ -246,6 +253,7 @@ class Connection(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
         self.over = True
+        self._catch_up()
         received: Any = transport.close_handshake.recv if transport.close_handshake is not None else None
         code = int(received.code) or _NO_CODE if received is not None else None
         by = ClosedBy.KIT if self._closing else ClosedBy.TARGET
@@ -281,10 +289,11 @@ class Connection(WSListener):
         if self._transport is None or self.over:
             return
         record = self._wire.recorder.record
+        self._stream.take(self._held)
         record(asked)
-        frame = self._wire.dialect.request(asked, text)
-        record(frame_operation(ops.Sent, self._now(), self.number, frame))
-        self._transport.send(WSMsgType.TEXT, frame.encode())
+        frame = self._wire.dialect.request(asked, text).encode()
+        record(ops.Sent(self._now(), self.number, frame=Raw(frame)))
+        self._transport.send(_TEXT, frame)
 
     def read(self, *, paused: bool) -> None:
         """Stop reading, or go on."""
@@ -297,6 +306,7 @@ class Connection(WSListener):
     def cut(self) -> None:
         """Drop the connection without a word."""
         self._closing = True
+        self._catch_up()
         if self._transport is not None:
             self._transport.underlying_transport.abort()
 

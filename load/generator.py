@@ -33,8 +33,11 @@ from load.stream import Memory, Stream
 from load.turn import Ended
 
 _LOOK_S = 0.02
-_ENOUGH = 1024
+_ENOUGH = 2048
+_TOO_MUCH = 8 * _ENOUGH
 _TOO_LONG_S = 0.1
+_LONG_US = 250_000
+_SLICE_S, _BUSY_SLICE_S = 0.001, 0.005
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SELDOM = 100_000
 _REMEMBERED = 32 * 2**20
@@ -75,13 +78,14 @@ class Generator:
         self.health = Health()
         self._lateness = Lateness(clock)
         self.recorder = self._lateness.recorder = Recorder(clock, [self._lateness.look, self.stream.record])
+        self.stream.redact = self.recorder.redact
         self.wire = Wire(
             settings.url,
             self.dialect,
             auth,
             self.recorder,
             bounds,
-            SystemRandom(),  # ids of its own in each load and on each worker, also of a target that remembers
+            Random(SystemRandom().getrandbits(128)),  # its own ids, also where a target remembers earlier loads
             self._lateness.late_us,
             dict(target.say),
         )
@@ -105,6 +109,7 @@ class Generator:
 
     async def begin(self) -> None:
         """Begin to watch and to judge."""
+        gc.freeze()
         gc.set_threshold(_SELDOM, 20, 100)
         self._tasks = [
             asyncio.create_task(self._lateness.watch()),
@@ -119,14 +124,24 @@ class Generator:
         while True:
             await asyncio.sleep(_LOOK_S)
             if self.stream.waiting >= _ENOUGH or clock() - judged >= _TOO_LONG_S:
-                self._safely(self.stream.flush)
+                try:
+                    await self._judge_in_slices()
+                except Exception:
+                    self._crashed()
                 judged = clock()
 
-    def _safely(self, judge: Callable[[], None]) -> None:
-        try:
-            judge()
-        except Exception:
-            self._crashes.append(f"judging crashed: {traceback.format_exc(limit=-3)}")
+    async def _judge_in_slices(self) -> None:
+        """Judge what has come, and let others do their work in between; not where so much comes that it is too much."""
+        clock, stream = asyncio.get_running_loop().time, self.stream
+        stream.release(before=self.recorder.clock.now() - _LONG_US)
+        until = clock() + _SLICE_S
+        for _ in stream.steps():
+            if clock() >= until and stream.waiting < _TOO_MUCH:
+                await asyncio.sleep(0)
+                until = clock() + (_SLICE_S if stream.waiting < _ENOUGH else _BUSY_SLICE_S)
+
+    def _crashed(self) -> None:
+        self._crashes.append(f"judging crashed: {traceback.format_exc(limit=-3)}")
 
     async def end(self) -> None:
         """Wait for what is under way, close every connection, and judge what is left."""
@@ -137,14 +152,17 @@ class Generator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._safely(self.stream.finish)
+        try:
+            self.stream.finish()
+        except Exception:
+            self._crashed()
 
     # -- users ------------------------------------------------------------------------------------------------------
 
     def person(self) -> Person:
         """Return a user who is new."""
         patience = self.settings.grace_s
-        fast = self.stream.plain_frame is not None and self.dialect.transport == "websocket"
+        fast = self.stream.speech is not None and self.dialect.transport == "websocket"
         person: Person = Fast(self.wire, patience, self.stream) if fast else Plain(self.wire, patience)
         self.people.add(person)
         return person
@@ -217,7 +235,8 @@ class Generator:
             arrivals=dict(health.arrivals.counts),
             cpu_percent=health.cpu_percent,
             peak_mb=health.peak_mb,
-            clock_error_us=measure.offset.error_us,
+            clock_error_us=measure.offset.error_us(judge.world.now),
+            clock_offset_us=measure.offset.us,
         )
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from conformance.checks.dlv import Delivery
 from load.measure import DELIVERY
 from load.sketch import Sketch
 
@@ -17,12 +18,17 @@ _EVERY_S = 5.0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What one generator has seen so far. `delivery` holds counts by kind of event, `violations` by requirement."""
+    """What one generator has seen so far. `delivery` holds counts by kind of event, `violations` by requirement.
+
+    `lost` are events of ended runs that never came, of those that are `expected`.
+    """
 
     events: int = 0
     asked: int = 0
     open_runs: int = 0
     connections: int = 0
+    lost: int = 0
+    expected: int = 0
     violations: dict[str, int] = {}
     messages: tuple[str, ...] = ()
     delivery: dict[str, dict[int, int]] = {}
@@ -30,18 +36,21 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, generator: "Generator") -> "Snapshot":
-        """Look at a generator."""
+        """Look at a generator, in its own thread."""
         judge, measure = generator.stream.judge, generator.stream.measure
         delivery: dict[str, Sketch] = {}
-        for (what, _, kind), sketch in list(measure.sketches.items()):
+        for (what, _, kind), sketch in measure.settled().items():
             if what == DELIVERY:
                 delivery.setdefault(kind, Sketch()).merge(sketch)
-        found = [finding for each in list(judge.findings.values()) for finding in list(each)]
+        counted = [check for check in judge.checks if isinstance(check, Delivery)]
+        found = [finding for each in judge.findings.values() for finding in each]
         return cls(
             events=judge.world.events,
-            asked=sum(second.asked for second in list(measure.seconds.values())),
+            asked=sum(second.asked for second in measure.seconds.values()),
             open_runs=len(judge.world.stories),
             connections=generator.connections,
+            lost=sum(check.lost for check in counted),
+            expected=sum(check.expected for check in counted),
             violations=dict(judge.violations),
             messages=tuple(f"{each.requirement} {each.message}: {each.actual}" for each in found[:_SHOWN]),
             delivery={kind: dict(sketch.counts) for kind, sketch in delivery.items()},
@@ -60,6 +69,10 @@ class Live:
     def worker(self, name: str, snapshot: Snapshot) -> None:
         """Take in what a generator has seen so far."""
         self._newest[name] = snapshot
+
+    def newest(self, name: str) -> Snapshot | None:
+        """Return what a generator has seen so far, as far as that is known."""
+        return self._newest.get(name)
 
     @property
     def events(self) -> int:
@@ -119,6 +132,10 @@ class Live:
         lines = [
             "# TYPE agent_conformance_events_total counter",
             f"agent_conformance_events_total {self.events}",
+            "# TYPE agent_conformance_expected_events_total counter",
+            f"agent_conformance_expected_events_total {self.total('expected')}",
+            "# TYPE agent_conformance_lost_events_total counter",
+            f"agent_conformance_lost_events_total {self.total('lost')}",
             "# TYPE agent_conformance_runs_asked_total counter",
             f"agent_conformance_runs_asked_total {self.total('asked')}",
             "# TYPE agent_conformance_open_runs gauge",

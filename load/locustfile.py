@@ -1,10 +1,13 @@
 """Locust, as its users know it: locust -f load/locustfile.py --host ws://127.0.0.1:8000/ws -u 50 -t 20s --headless
 
-Beside Locust's own options it knows --target-file, --dialect, --secret-env, --rate-per-user, --seed and --out; a shape
-is named by the variable LOAD_SHAPE.
+Beside Locust's own options it knows --target-file, --dialect, --secret-env, --rate-per-user, --metrics, --seed and
+--out; a shape is named by the variable LOAD_SHAPE.
 """
 
+import logging
 import random
+import subprocess
+import sys
 import time
 from argparse import ArgumentParser
 from itertools import count
@@ -13,16 +16,20 @@ from typing import Any
 
 from locust import LoadTestShape, User, events, task
 from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
 from msgspec.structs import replace
 
+from conformance.errors import ConformanceError
 from conformance.target import AuthTable, Target, read
+from load.generator import authenticated
 from load.session import Session
 from load.settings import Settings, handed_over, shape
 from load.shapes import named
-from load.web import attach
+from load.web import attach, serve_metrics
 
 _HANDED_OVER = handed_over()
 _OUT = "reports/out/load-%Y%m%d-%H%M%S"
+_REPORT = "import sys; from conformance.cli import main; sys.exit(main())"
 sessions: dict[int, Session] = {}
 
 
@@ -35,15 +42,35 @@ def options(parser: ArgumentParser) -> None:
     add("--secret-env", default="", help="The variable that holds the secret for the users' tokens (JWT, HS256)")
     add("--rate-per-user", type=float, default=0.0, help="Open model: each user begins so many runs a second")
     add("--seed", type=int, default=0, help="Repeat the random choices of a load")
+    add("--metrics", default="", help="Serve /metrics for Prometheus also without web page: PORT or HOST:PORT")
     add("--out", default="", help="Where to write verdict and reports")
 
 
 def begin(environment: Environment, **_: Any) -> None:
     """Make the session of this process."""
-    settings = _HANDED_OVER or _settings(environment)
-    sessions[id(environment)] = session = Session(environment, settings)
+    logging.getLogger("picows").setLevel(logging.WARNING)
+    try:
+        settings = _HANDED_OVER or _settings(environment)
+        if not isinstance(environment.runner, MasterRunner) or getattr(environment.parsed_options, "processes", None):
+            authenticated(settings.target)
+        sessions[id(environment)] = session = Session(environment, settings)
+        if settings.metrics and not isinstance(environment.runner, WorkerRunner):
+            serve_metrics(session, settings.metrics)
+    except ConformanceError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(error.exit_code) from error
+    if _HANDED_OVER is None and not isinstance(environment.runner, WorkerRunner):
+        ends: Any = environment.events
+        ends.test_stop.add_listener(lambda **_: render(session, subprocess.DEVNULL))
+        ends.quit.add_listener(lambda **_: render(session, None))
     if environment.web_ui is not None:
         attach(environment.web_ui, session)
+
+
+def render(session: Session, stdout: int | None) -> None:
+    """Write the reports of the last test, and the verdict to `stdout`: as `agent-conformance report` does."""
+    if session.verdict is not None:
+        subprocess.run([sys.executable, "-c", _REPORT, "report", session.settings.out], stdout=stdout, check=False)
 
 
 def _settings(environment: Environment) -> Settings:
@@ -60,6 +87,7 @@ def _settings(environment: Environment) -> Settings:
         out=given.out or time.strftime(_OUT),
         seed=given.seed,
         rate=given.rate_per_user or None,
+        metrics=given.metrics or None,
     )
 
 

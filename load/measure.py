@@ -1,5 +1,6 @@
 """What a load measures of every event, beside what the checks decide: as one more check, which decides nothing."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,16 +8,17 @@ from typing import Any
 import msgspec
 
 from conformance.checks.check import EVERY_EVENT, Check, on
-from conformance.events import Ready
+from conformance.events import Kind, Ready
 from conformance.express.stretch import Chapter, Stretch
 from conformance.history.operations import Asked
 from conformance.story import Notice, Sighting
 from load.clocks import Offset
-from load.sketch import Sketch
+from load.sketch import Sketch, buckets
 
 DELIVERY, FIRST_EVENT, RUN = "delivery", "first event", "run"
 Key = tuple[str, str, str]
 WHILE_LATE = ", while the generator was late"
+UNCLOCKED = ", before the clock was known"
 _KEPT = 4096
 _NEGLIGIBLE = 0.1
 _SECOND_US = 1_000_000
@@ -37,16 +39,19 @@ class Second(msgspec.Struct):
 class Measure(Check):
     """Sketches of latencies, by what is measured, behaviour and kind of event; and the course of the load.
 
-    `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question to the run's
-    first event, `run` that to its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it
-    took at most as long as was measured.
+    `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question (in the
+    open model: from when it was due, also where the user had to connect first) to the run's first event, `run` that to
+    its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it took at most as long as was
+    measured. So is delivery before the target's clock was known to within a tenth of its bound (`UNCLOCKED`).
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sketches: dict[Key, Sketch] = {}
         self.seconds: dict[int, Second] = {}
-        self.offset = Offset(exact=self.world.header.same_clock)
+        header = self.world.header
+        enough_ms = header.bounds.scaled_ms(header.bounds.delivery_p95_ms) * _NEGLIGIBLE
+        self.offset = Offset(exact=header.same_clock, enough_us=enough_ms * 1000)
         self._began = _EPOCH + self.world.header.began_us * _US
         self._buffers: dict[Key, list[int]] = {}
 
@@ -81,18 +86,17 @@ class Measure(Check):
         if event.timestamp is not None and opened is not None:
             stamp = (event.timestamp - self._began) // _US - self.offset.us
             if seen.connection.op.ask is not None or opened.at <= stamp:
-                self._sample((DELIVERY, behaviour, event.kind.name), at, at - stamp, second.delivery)
+                self._sample((DELIVERY, behaviour, event.kind.name), at, at - stamp)
+                second.delivery.add(at - stamp)
         if asked is not None and story.first is None:
-            self._sample((FIRST_EVENT, behaviour, ""), at, at - asked.at)
+            self._sample((FIRST_EVENT, behaviour, ""), at, at - _due(asked))
         if asked is not None and event.terminal and story.terminal is None:
-            self._sample((RUN, behaviour, ""), at, at - asked.at)
+            self._sample((RUN, behaviour, ""), at, at - _due(asked))
 
-    def _sample(self, key: Key, at: int, late_us: int, second: Sketch | None = None) -> None:
+    def _sample(self, key: Key, at: int, late_us: int) -> None:
         if self._was_late(at - late_us, late_us):
             key = (f"{key[0]}{WHILE_LATE}", *key[1:])
-        self._keep(key, (late_us,))
-        if second is not None:
-            second.add(late_us)
+        self._keep(key, buckets((late_us,)))
 
     # -- in bulk ----------------------------------------------------------------------------------------------------
 
@@ -112,10 +116,9 @@ class Measure(Check):
 
     def _tally(self, told: Stretch, ats: list[int]) -> None:
         late = self._late_us(ats, told.stamps)
-        if self.world.lagged_at >= min(ats) - max(0, *late):
-            self._some(told, ats, late)
-        else:
-            self._all(told, ats, late)
+        counted = buckets(late)
+        self._over_time(ats, counted)
+        self._by_kind(told, ats, late, counted)
         for chapter in told.ended:
             self._second(ats[chapter.stop - 1]).ended += 1
             self._from_question(RUN, chapter, ats[chapter.stop - 1])
@@ -124,46 +127,43 @@ class Measure(Check):
 
     def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
         """Return how long after its timestamp each event arrived."""
-        earliest = min(stamps)
-        before = (earliest - self._began) // _US - self.offset.us
-        since = [stamp - earliest for stamp in stamps]
-        if max(since) < _SECOND:
-            return [at - before - delta.microseconds for at, delta in zip(ats, since, strict=True)]
-        return [at - before - delta // _US for at, delta in zip(ats, since, strict=True)]
+        second = min(stamps).replace(microsecond=0)
+        before = (second - self._began) // _US - self.offset.us
+        if max(stamps) - second < _SECOND:
+            return [at - before - stamp.microsecond for at, stamp in zip(ats, stamps, strict=True)]
+        return [at - before - (stamp - second) // _US for at, stamp in zip(ats, stamps, strict=True)]
 
-    def _all(self, told: Stretch, ats: list[int], late: list[int]) -> None:
-        """Measure all events: the generator was not late."""
-        kinds = told.kinds
-        for chapter in told.chapters:
-            behaviour = chapter.asked.behaviour or ""
-            first, stop = chapter.first, chapter.stop
-            for kind in set(kinds[first:stop]):
-                key = (DELIVERY, behaviour, kind.name)
-                self._keep(key, [late[at] for at in range(first, stop) if kinds[at] is kind])
-        self._over_time(ats, late)
-
-    def _over_time(self, ats: Sequence[int], late: list[int]) -> None:
+    def _over_time(self, ats: list[int], counted: list[int]) -> None:
         first, last = min(ats) // _SECOND_US, max(ats) // _SECOND_US
         for number in range(first, last + 1):
             second = self._second(number * _SECOND_US)
-            mine = (
-                late if first == last else [by for at, by in zip(ats, late, strict=True) if at // 1_000_000 == number]
-            )
+            mine = counted
+            if first < last:
+                mine = [by for at, by in zip(ats, counted, strict=True) if at // _SECOND_US == number]
             second.events += len(mine)
-            second.delivery.add_all(mine)
+            second.delivery.counts.update(mine)
 
-    def _some(self, told: Stretch, ats: list[int], late: list[int]) -> None:
-        """Measure the events that the generator's being late did not touch."""
+    def _by_kind(self, told: Stretch, ats: list[int], late: list[int], counted: list[int]) -> None:
+        """Keep the latencies of each behaviour's events by their kinds; in a chapter most stream text, one by one."""
+        kinds, others, lagged = told.kinds, told.others, self.world.lagged_at
+        next_other = 0
         for chapter in told.chapters:
-            behaviour = chapter.asked.behaviour or ""
-            for place in range(chapter.first, chapter.stop):
-                second = self._second(ats[place])
-                second.events += 1
-                key = (DELIVERY, behaviour, told.kinds[place].name)
-                self._sample(key, ats[place], late[place], second.delivery)
+            behaviour, first, stop = chapter.asked.behaviour or "", chapter.first, chapter.stop
+            after, next_other = next_other, bisect_left(others, stop, next_other)
+            if ats[first] - late[first] <= lagged:  # none was stamped before a chapter's first
+                for at in range(first, stop):
+                    self._sample((DELIVERY, behaviour, kinds[at].name), ats[at], late[at])
+                continue
+            for at in others[after:next_other]:
+                if first < at:
+                    self._keep((DELIVERY, behaviour, Kind.TEXT.name), counted[first:at])
+                self._keep((DELIVERY, behaviour, kinds[at].name), counted[at : at + 1])
+                first = at + 1
+            if first < stop:
+                self._keep((DELIVERY, behaviour, Kind.TEXT.name), counted[first:stop])
 
     def _from_question(self, what: str, chapter: Chapter, at: int) -> None:
-        self._sample((what, chapter.asked.behaviour or "", ""), at, at - chapter.asked.at)
+        self._sample((what, chapter.asked.behaviour or "", ""), at, at - _due(chapter.asked))
 
     # -- both -------------------------------------------------------------------------------------------------------
 
@@ -178,14 +178,16 @@ class Measure(Check):
             second = self.seconds[number] = Second()
         return second
 
-    def _keep(self, key: Key, durations: Sequence[int]) -> None:
+    def _keep(self, key: Key, counted: Sequence[int]) -> None:
+        if not self.offset.trusted and key[0].startswith(DELIVERY):
+            key = (f"{DELIVERY}{UNCLOCKED}", *key[1:])
         kept = self._buffers.setdefault(key, [])
-        kept += durations
+        kept += counted
         if len(kept) >= _KEPT:
             self._pour(key, kept)
 
     def _pour(self, key: Key, kept: list[int]) -> None:
-        self.sketches.setdefault(key, Sketch()).add_all(kept)
+        self.sketches.setdefault(key, Sketch()).counts.update(kept)
         kept.clear()
 
     def settled(self) -> dict[Key, Sketch]:
@@ -194,6 +196,11 @@ class Measure(Check):
             if kept:
                 self._pour(key, kept)
         return self.sketches
+
+
+def _due(asked: Asked) -> int:
+    """Return when the user wanted to ask: from then on they have waited (no coordinated omission)."""
+    return asked.at if asked.due is None else asked.due
 
 
 def measured(checks: Sequence[Check]) -> Measure:

@@ -24,6 +24,8 @@ _PERCENTILES = (
 )
 _ERRORS = 0.01
 _TOO_WIDE = 0.1
+_EARLY_US = 5_000.0
+_FEW = 0.01
 _MET: dict[Decision, Met] = {Decision.BELOW: Met.MET, Decision.ABOVE: Met.VIOLATED, Decision.UNDECIDED: Met.UNDECIDED}
 
 
@@ -59,6 +61,25 @@ def _default(bounds: Bounds) -> Objectives:
     )
 
 
+def decidable(target: Target, whole: Whole) -> tuple[Objectives, tuple[str, ...]]:
+    """Return the objectives to judge a load by, and why some that nobody asked for are left out.
+
+    What the target file asks for is judged always; of the rest what the target's protocol shows: latency of delivery
+    needs timestamps, losses need numbered events.
+    """
+    objectives = wanted(target)
+    if target.objectives != Objectives() or not whole.verdict.events:
+        return objectives, ()
+    left_out: list[str] = []
+    if not any(what.startswith(DELIVERY) for what, _, _ in whole.sketches):
+        objectives = replace(objectives, p95_ms=None)
+        left_out.append("events tell no times: what is measured are the waits for first events and for ends of runs")
+    if "seq" not in whole.verdict.capabilities:
+        objectives = replace(objectives, delivered=None)
+        left_out.append("events are not numbered: what is lost shows only where a run's story has a gap")
+    return objectives, tuple(left_out)
+
+
 def judge(objectives: Objectives, whole: Whole, *, late_ms: float) -> tuple[ObjectiveVerdict, ...]:
     """Judge all objectives; `late_ms` is how late the generator may have been before latencies say nothing."""
     late, behind = (_late(sketch, late_ms) for sketch in (whole.lateness, whole.arrivals))
@@ -82,7 +103,7 @@ def _all(goals: Goals, behaviour: str | None, whole: Whole, doubts: Doubts) -> I
         if bound is not None:
             excuse = doubts.behind or (_clock(bound, whole) if what == DELIVERY else None)
             judged = _percentile(name, what, percent, bound, behaviour, whole)
-            if judged.samples and (excuse or (doubts.late and judged.verdict is not Met.MET)):
+            if excuse or (judged.samples and doubts.late and judged.verdict is not Met.MET):
                 judged = replace(judged, verdict=Met.UNDECIDED, reason=excuse or doubts.late or "", needed=None)
             yield judged
     if goals.delivered is not None:
@@ -100,6 +121,10 @@ def _clock(bound_ms: float, whole: Whole) -> str | None:
         return "the target's clock is not known: it tells no time in its greeting"
     if error / 1000 > bound_ms * _TOO_WIDE:
         return f"the target's clock is known to within {error / 1000:,.0f} ms only"
+    delivery = whole.sketch(DELIVERY)
+    early = delivery.samples - delivery.over(-max(error, _EARLY_US))
+    if share(early, delivery.samples, _FEW) is Decision.ABOVE:
+        return f"{early:,} of {delivery.samples:,} events came before their timestamps: set [bounds] same_clock = false"
     return None
 
 

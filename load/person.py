@@ -21,6 +21,7 @@ class Person(ABC):
         self.user = wire.auth.new_user(wire.random)
         self.joined = False
         self.turns: list[Turn] = []
+        self.due: int | None = None
 
     def token(self) -> str:
         """Return a fresh canary."""
@@ -86,15 +87,19 @@ class Person(ABC):
             canary=token,
             behaviour=label,
             script=script if said is None else None,
+            due=self.due,
         )
+        self.due = None
         turn = Turn(asked)
         await self.say(asked, words, turn)
         return turn
 
     async def ended(self, turn: Turn) -> bool:
         """Wait until a run is over: as long as its script takes, and patience on top; return whether it is."""
+        if await _came(turn, self.patience_s, lambda: turn.over):
+            return True
         due = takes_ms(turn.asked.script) / 1000 if turn.asked.script else 0.0
-        if await _came(turn, due + self.patience_s, lambda: turn.over):
+        if await _came(turn, due, lambda: turn.over):
             return True
         self._gave_up(turn, Awaited.TERMINAL, due + self.patience_s)
         turn.end("no end")
@@ -122,11 +127,19 @@ class Person(ABC):
 
 async def _came(turn: Turn, seconds: float, predicate: Callable[[], bool]) -> bool:
     """Wait until `predicate` holds of a turn, at most so long; return whether it does."""
+    loop = asyncio.get_running_loop()
+    late = False
+
+    def lose_patience() -> None:
+        nonlocal late
+        late = True
+        turn.tell()
+
+    timer = loop.call_later(seconds, lose_patience)
     try:
-        async with asyncio.timeout(seconds):
-            while not predicate():
-                turn.changed = turn.changed or asyncio.get_running_loop().create_future()
-                await turn.changed
-    except TimeoutError:
-        return predicate()
-    return True
+        while not (predicate() or late):
+            turn.changed = turn.changed or loop.create_future()
+            await turn.changed
+    finally:
+        timer.cancel()
+    return predicate()

@@ -1,7 +1,7 @@
 """What generators have seen, as data, and how several of them make one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from conformance.verdict import (
     Outcome,
     RequirementVerdict,
     Verdict,
+    cause,
     judged_by,
 )
 from load.measure import Key
@@ -32,7 +33,8 @@ class Report(msgspec.Struct, frozen=True):
     `shares` are the counts behind requirements that are decided by a share: hits, samples, the share allowed. Of each
     sketch there is its key and its counts; of each second (since `began_us`) the questions, ended runs, events, and
     counts of delivery latencies. `outcomes` are behaviours, why they did not go well, if so, and how often.
-    `clock_error_us` is how well the target's clock is known, None where it is not.
+    `clock_offset_us` is the target's clock less this one's, `clock_error_us` how far off that may be: None where it is
+    not known.
     """
 
     worker: int
@@ -47,10 +49,11 @@ class Report(msgspec.Struct, frozen=True):
     cpu_percent: list[float]
     peak_mb: float
     clock_error_us: float | None
+    clock_offset_us: int = 0
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """What all generators of a load have seen together."""
+    """What all generators of a load have seen together. `clock_offset_us` is the largest of theirs."""
 
     verdict: Verdict
     shares: dict[str, tuple[int, int, float]]
@@ -62,6 +65,7 @@ class Whole(msgspec.Struct, frozen=True):
     cpu_percent: float
     peak_mb: float
     clock_error_us: float | None
+    clock_offset_us: int
     workers: int
 
     def sketch(self, what: str, behaviour: str | None = None) -> Sketch:
@@ -139,6 +143,7 @@ def merge(reports: Sequence[Report]) -> Whole:
         cpu_percent=sum(cpu) / len(cpu) if cpu else 0.0,
         peak_mb=max(report.peak_mb for report in ordered),
         clock_error_us=None if None in errors else max(error for error in errors if error is not None),
+        clock_offset_us=max((report.clock_offset_us for report in ordered), key=abs),
         workers=len(ordered),
     )
 
@@ -210,7 +215,7 @@ def _requirement(same: list[RequirementVerdict], shares: Mapping[str, tuple[int,
         first,
         exercised=sum(each.exercised for each in same),
         violations=sum(each.violations for each in same),
-        findings=tuple(finding for each in same for finding in each.findings)[:_SHOWN],
+        findings=tuple(_kept(finding for each in same for finding in each.findings)),
     )
     if first.id in shares:
         return _by_share(together, same, *shares[first.id])
@@ -223,6 +228,15 @@ def _requirement(same: list[RequirementVerdict], shares: Mapping[str, tuple[int,
     elif leading.verdict is Outcome.PASS:
         reason = f"held {together.exercised} times"
     return replace(together, verdict=leading.verdict, reason=reason)
+
+
+def _kept(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the first few, and the first of each further cause."""
+    causes: set[str] = set()
+    for place, finding in enumerate(findings):
+        if place < _SHOWN or cause(finding.message) not in causes:
+            yield finding
+        causes.add(cause(finding.message))
 
 
 def _by_share(

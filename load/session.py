@@ -27,6 +27,7 @@ from load.sketch import Sketch
 from load.turn import Ended
 
 _REPORT = "agent-conformance-report"
+_HERE = ""
 _MARGIN_S = 30.0
 _EVERY_S = 1.0
 
@@ -77,6 +78,7 @@ class Session:
             gevent.spawn(self._watch)
             return
         worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
+        self.live.worker(_HERE, Snapshot())
         self.bridge = Bridge()
         self.generator = generator = Generator(self.settings, worker=worker)
         bridge = self.bridge
@@ -102,12 +104,18 @@ class Session:
         """Look at what has happened, in intervals."""
         while self.environment.runner is not None and self.verdict is None:
             gevent.sleep(_EVERY_S)
-            if self.generator is not None:
-                self.live.worker("", Snapshot.of(self.generator))
-            self.live.tick(self.environment.runner.user_count)
+            self._look()
+            if not isinstance(self.environment.runner, WorkerRunner):
+                self.live.tick(self.environment.runner.user_count)
             if self.settings.fail_fast and self.live.violations():
                 self.environment.runner.quit()
                 return
+
+    def _look(self) -> None:
+        """Have the loop, where the generator is at work, say how it goes."""
+        generator, bridge, live = self.generator, self.bridge, self.live
+        if generator is not None and bridge is not None:
+            bridge.do(lambda: live.worker(_HERE, Snapshot.of(generator)))
 
     # -- users ------------------------------------------------------------------------------------------------------
 
@@ -204,8 +212,9 @@ class Session:
     # -- between master and workers ---------------------------------------------------------------------------------
 
     def _to_master(self, data: dict[str, Any], **_: Any) -> None:
-        if self.generator is not None:
-            data["agent-conformance"] = msgspec.json.encode(Snapshot.of(self.generator)).decode()
+        newest = self.live.newest(_HERE)
+        if newest is not None:
+            data["agent-conformance"] = msgspec.json.encode(newest).decode()
 
     def _from_worker(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         told = data.get("agent-conformance")

@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
     `rate` is how many runs begin per second, whatever becomes of them (open model); where it is None each user asks,
     waits and thinks (closed model). `late_ms` is how late the generator may be (99th percentile) before its latencies
     say nothing. `grace_s` is how long runs may go on at the end. `fail_fast` ends the load with the first violation.
+    `metrics` is where to serve them for Prometheus: PORT or HOST:PORT.
     """
 
     target: Target
@@ -35,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
     grace_s: float = 30.0
     repeat: str | None = None
     fail_fast: bool = False
+    metrics: str | None = None
 
     def write(self, path: Path) -> None:
         """Write them to a file."""

@@ -11,6 +11,11 @@ _BITS = 11  # 2 ** 11 steps between a power of two and the next: three digits
 PERCENTILES = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0)
 
 
+def buckets(durations: Iterable[int]) -> list[int]:
+    """Return the lowest value of the bucket that each duration falls into."""
+    return [(us >> shift) << shift if (shift := us.bit_length() - _BITS) > 0 else max(us, 0) for us in durations]
+
+
 class Sketch:
     """Counts of durations in µs. `counts` maps the lowest value of each bucket to its number of samples."""
 
@@ -25,9 +30,7 @@ class Sketch:
 
     def add_all(self, durations: Iterable[int]) -> None:
         """Count many durations in µs."""
-        self.counts.update(
-            [(us >> shift) << shift if (shift := us.bit_length() - _BITS) > 0 else max(us, 0) for us in durations]
-        )
+        self.counts.update(buckets(durations))
 
     def merge(self, other: "Sketch") -> None:
         """Add the samples of another sketch."""

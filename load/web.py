@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, request
+from flask import Flask, Response, request
+from gevent.pywsgi import WSGIServer
+
+from conformance.errors import UsageError
 
 if TYPE_CHECKING:
     from locust.web import WebUI
@@ -10,7 +13,14 @@ if TYPE_CHECKING:
     from load.session import Session
 
 _KEY = "agent-conformance"
-_COLUMNS = (("name", "What"), ("count", "Count"), ("p50", "p50 ms"), ("p95", "p95 ms"), ("p99", "p99 ms"))
+_COLUMNS = (
+    ("name", "What"),
+    ("count", "Count"),
+    ("share", "%"),
+    ("p50", "p50 ms"),
+    ("p95", "p95 ms"),
+    ("p99", "p99 ms"),
+)
 
 
 def attach(web: "WebUI", session: "Session") -> None:
@@ -38,6 +48,21 @@ def attach(web: "WebUI", session: "Session") -> None:
     app.after_request(with_ours)
 
 
+def serve_metrics(session: "Session", address: str) -> WSGIServer:
+    """Serve /metrics where there is no web page: at `HOST:PORT`, or `PORT` of the loopback interface."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise UsageError(f"--metrics {address}: expected PORT or HOST:PORT")
+    app = Flask(__name__)
+    app.add_url_rule("/metrics", "metrics", lambda: Response(session.live.prometheus(), mimetype="text/plain"))
+    server = WSGIServer((host or "127.0.0.1", int(port)), app, log=None)
+    try:
+        server.start()
+    except OSError as error:
+        raise UsageError(f"--metrics {address}: cannot listen there: {error.strerror}") from error
+    return server
+
+
 def rows(session: "Session") -> list[dict[str, Any]]:
     """Return the lines of our tab: delivery by kind of event, what is open, and violations."""
     live = session.live
@@ -46,6 +71,11 @@ def rows(session: "Session") -> list[dict[str, Any]]:
         p50, p95, p99 = sketch.percentiles_ms((50, 95, 99))
         found.append(
             {"name": f"delivery of {kind.lower()}", "count": sketch.samples, "p50": p50, "p95": p95, "p99": p99}
+        )
+    expected = live.total("expected")
+    if expected:
+        found.append(
+            {"name": "delivered", "count": expected, "share": round(100 - live.total("lost") / expected * 100, 4)}
         )
     found += [
         {"name": name.replace("_", " "), "count": live.total(name)} for name in ("events", "open_runs", "connections")

@@ -1,12 +1,14 @@
 """Two sides of runs, a baseline's and a candidate's, held against each other requirement by requirement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conformance.catalogue import Level
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
+from reports.goals import Goal, held
 from reports.performance import BY, Waits, compared
+from reports.waivers import Waiver, Waivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +73,58 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides, each requirement on them, and how long users waited."""
+    """Both sides, each requirement on them, how long users waited, and what of the candidate is waived."""
 
     baseline: tuple[Run, ...]
     candidate: tuple[Run, ...]
     rows: tuple[Row, ...]
     waits: tuple[Waits, ...]
+    known: Waivers = field(default_factory=Waivers)
 
     def changed(self, change: Change, level: Level | None = None) -> list[Row]:
         """Return the requirements of which that became."""
         return [row for row in self.rows if row.change is change and level in (None, row.level)]
 
+    def judged(self, level: Level, outcome: Outcome) -> list[Row]:
+        """Return the requirements of a level of which the candidate's outcome is that."""
+        return [row for row in self.rows if row.level is level and row.after and row.after.outcome is outcome]
+
+    def waived(self, row: Row) -> bool:
+        """Whether a waiver in force stands for each violation of a requirement by the candidate."""
+        return bool(self.waivers) and row.id not in self.known.unwaived
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """The entries of the baseline file."""
+        return self.known.entries
+
+    @property
+    def slower(self) -> list[str]:
+        """Where the candidate is claimed to be slower, a sentence each."""
+        return [f"The p95 of the {waits.name} is more than {BY} higher." for waits in self.waits if waits.regressed]
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The objectives of loads."""
+        return held([run.verdict for run in self.baseline], [run.verdict for run in self.candidate])
+
     @property
     def regressions(self) -> list[str]:
-        """What the candidate does worse, a sentence each: what it breaks, and where it is slower."""
-        broken = [f"{row.id} ({row.level}) is violated and was not." for row in self.changed(Change.BROKEN)]
-        return broken + [
-            f"The p95 of the {waits.name} is more than {BY} higher." for waits in self.waits if waits.regressed
-        ]
+        """What the candidate does worse, a sentence each: what it breaks that is not waived, and where it is slower."""
+        goals = [f"The objective {goal.name} is violated and was not." for goal in self.goals if goal.broken]
+        broken = [row for row in self.changed(Change.BROKEN) if not self.waived(row)]
+        return [f"{row.id} ({row.level}) is violated and was not." for row in broken] + goals + self.slower
 
 
-def compare(baseline: Sequence[Run], candidate: Sequence[Run]) -> Comparison:
-    """Hold the runs of a candidate against those of a baseline."""
+def compare(baseline: Sequence[Run], candidate: Sequence[Run], known: Waivers | None = None) -> Comparison:
+    """Hold the runs of a candidate against those of a baseline; `known` is what of the candidate is waived."""
     before, after = _by_id(baseline), _by_id(candidate)
     rows = []
     for id in dict.fromkeys([*after, *before]):
-        known = (after.get(id) or before[id])[0][1]
-        rows.append(Row(id, known.level, known.statement, _judged(before.get(id)), _judged(after.get(id))))
+        named = (after.get(id) or before[id])[0][1]
+        rows.append(Row(id, named.level, named.statement, _judged(before.get(id)), _judged(after.get(id))))
     waits = compared([run.verdict for run in baseline], [run.verdict for run in candidate])
-    return Comparison(tuple(baseline), tuple(candidate), tuple(rows), tuple(waits))
+    return Comparison(tuple(baseline), tuple(candidate), tuple(rows), tuple(waits), known or Waivers())
 
 
 def _by_id(runs: Sequence[Run]) -> dict[str, list[tuple[Run, RequirementVerdict]]]:

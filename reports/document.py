@@ -1,10 +1,11 @@
 """A report as data: sections of claims and tables, for Markdown and HTML alike. Its texts are raw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reports.markdown import prose, table
+from reports import markdown as md
+from reports.markdown import prose
 
 _SENTENCE = 1_000
 
@@ -58,6 +59,11 @@ def address(path: str, fragment: str = "") -> str:
     return quote(path.encode(errors="backslashreplace"), safe="/") + (f"#{quote(fragment)}" if fragment else "")
 
 
+def table(headings: tuple[str, ...], alignment: str, rows: Iterable[tuple[str | Link, ...]]) -> Table:
+    """Make a table; `alignment` has an l or r for each column."""
+    return Table(headings, alignment, tuple(rows))
+
+
 def markdown(document: Document) -> str:
     """Render a document as GitHub Flavored Markdown."""
     return "\n\n".join(_parts(document)) + "\n"
@@ -71,7 +77,7 @@ def _parts(document: Document) -> Iterator[str]:
             yield "\n".join(f"- {_claim(claim)}" for claim in section.claims)
         for found in section.tables:
             rows = [[_cell(cell) for cell in row] for row in found.rows]
-            yield table([prose(heading) for heading in found.headings], found.alignment, rows)
+            yield md.table([prose(heading) for heading in found.headings], found.alignment, rows)
 
 
 def _claim(claim: Claim) -> str:

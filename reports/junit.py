@@ -26,7 +26,6 @@ def render(verdict: Verdict) -> str:
         tests=str(len(verdict.requirements)),
         failures=str(summary.failed),
         errors="0",
-        skipped=str(summary.unknown + summary.not_applicable),
         time=_seconds(verdict.duration_ms),
     )
     for family in families(verdict):

@@ -1,7 +1,9 @@
 """Is one engine slower than another? Exact statements from ranks, for waits of any distribution.
 
 Runs of one engine differ from each other, on a busy machine by more than most regressions do: the samples within one
-run say nothing about that. So the sample is the run: the p95 of each. Mann and Whitney's test (1947), exact, one-sided.
+run say nothing about that. So the sample is the run: the p95 of each. What disturbs a run makes it slower, never
+faster: so the candidate's fastest run decides. How many of the baseline's are faster even than that has an exact
+distribution where the sides are alike (a precedence test; Balakrishnan and Ng, Precedence-Type Tests, 2006).
 """
 
 import math
@@ -63,24 +65,15 @@ def compared(baseline: Sequence[Verdict], candidate: Sequence[Verdict]) -> list[
 
 def slower(baseline: Sequence[float], candidate: Sequence[float], *, margin: float = MARGIN) -> float | None:
     """Return the p-value for "the candidate's runs are slower by more than the margin"; None with too few runs."""
-    scaled = [value * margin for value in baseline]
-    if math.comb(len(scaled) + len(candidate), len(candidate)) * ALPHA < 1:
+    if math.comb(len(baseline) + len(candidate), len(candidate)) * ALPHA < 1:
         return None
-    # A tie speaks for the baseline.
-    wins = sum(after > before for before in scaled for after in candidate)
-    return rarity(len(scaled), len(candidate), wins)
+    # A tie speaks for the candidate.
+    return rarity(len(baseline), len(candidate), sum(value * margin < min(candidate) for value in baseline))
 
 
-def rarity(first: int, second: int, wins: int) -> float:
-    """Return the chance that, of two like samples of these sizes, the second wins at least so many of the pairs."""
-    ways = [1] + [0] * (first * second)
-    for n in range(1, second + 1):
-        # Multiply by (1 - x^(first + n)) / (1 - x^n): the Gaussian binomial, whose coefficients count the orders.
-        for at in range(len(ways) - 1, first + n - 1, -1):
-            ways[at] -= ways[at - first - n]
-        for at in range(n, len(ways)):
-            ways[at] += ways[at - n]
-    return sum(ways[wins:]) / math.comb(first + second, second)
+def rarity(first: int, second: int, ahead: int) -> float:
+    """Return the chance that, of two like samples of these sizes, so many of the first precede all of the second."""
+    return math.comb(first + second - ahead, second) / math.comb(first + second, second)
 
 
 def quantile(counts: Mapping[int, int], percent: int) -> Quantile:

@@ -1,47 +1,21 @@
 """The stability report: may the candidate be released? Every claim rests on a figure or a witness of a run."""
 
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from collections.abc import Iterable
 
 from conformance.catalogue import Level
 from conformance.verdict import Outcome, Verdict
+from reports import goals
 from reports.compare import Change, Comparison, Judged, Row
-from reports.document import Claim, Document, Link, Section, Table, address
+from reports.document import Claim, Document, Link, Section, address, table
 from reports.outline import ORDER
 from reports.performance import ALPHA, BY, CONFIDENCE, FEWEST, Quantile, Waits
 from reports.phrases import WORDS, measured, plural
+from reports.recommendation import Advice, advice, rules
+from reports.risks import evidence, risks
 
 _COMPLETENESS = frozenset(("EVT", "SCH", "ORD", "DLV"))
 _ISOLATION = frozenset(("ISO", "ACC", "IDN"))
 _SOURCE = frozenset(("SRC", "TST"))
-
-
-class Advice(StrEnum):
-    """What the evidence recommends."""
-
-    APPROVE = "approve"
-    WAIVERS = "approve with waivers"
-    BLOCK = "block"
-
-
-def advice(comparison: Comparison) -> tuple[Advice, list[str]]:
-    """Return the recommendation, and the rules of it that applied."""
-    failed = _with(comparison.rows, Level.MUST, Outcome.FAIL)
-    against = [f"A MUST is violated: {', '.join(row.id for row in failed)}."] if failed else []
-    against += [sentence for sentence in comparison.regressions if "p95" in sentence]
-    if not _with(comparison.rows, Level.MUST, Outcome.PASS):
-        against.append("Not one MUST was decided.")
-    if any(run.verdict.harness_errors for run in comparison.candidate):
-        against.append("The kit itself failed in a run of the candidate.")
-    if against:
-        return Advice.BLOCK, against
-    unknown = _with(comparison.rows, Level.MUST, Outcome.UNKNOWN)
-    should = _with(comparison.rows, Level.SHOULD, Outcome.FAIL)
-    waived = [f"{plural(len(unknown), 'MUST')} could not be decided."] if unknown else []
-    waived += [f"A SHOULD is violated: {', '.join(row.id for row in should)}."] if should else []
-    if waived:
-        return Advice.WAIVERS, waived
-    return Advice.APPROVE, ["Every MUST that applies was decided and holds, no SHOULD is violated."]
 
 
 def document(comparison: Comparison) -> Document:
@@ -57,10 +31,11 @@ def document(comparison: Comparison) -> Document:
         _family("isolation", "Isolation and security", comparison, _ISOLATION),
         _integration(comparison),
         _performance(comparison),
+        *goals.section(comparison.goals),
         _family("source", "Source contracts", comparison, _SOURCE),
         _critical(comparison),
-        _risks(comparison),
-        _rules(recommended, reasons),
+        risks(comparison),
+        rules(recommended, reasons),
     )
     return Document(f"{recommended.capitalize()}: {candidate.target}", outcomes[recommended], sections)
 
@@ -69,12 +44,20 @@ def document(comparison: Comparison) -> Document:
 
 
 def _summary(comparison: Comparison, recommended: Advice, reasons: list[str]) -> Section:
-    counts = [f"{plural(len(comparison.changed(change)), 'requirement')} {change}" for change in Change]
+    became = {change: len(comparison.changed(change)) for change in Change}
+    counts = [f"{plural(count, 'requirement')} {change}" for change, count in became.items() if count]
     claims = [Claim(f"Recommendation: {recommended}.", (Link("rules", "#recommendation"),))]
-    claims += [Claim(reason, (Link("risks", "#risks"),)) for reason in reasons]
-    claims += [Claim(f"{', '.join(counts)}.", (Link("what changed", "#changes"),))]
+    claims += [Claim(reason, (_behind(reason),)) for reason in reasons]
+    claims += [Claim(f"{', '.join(counts) or 'No requirement was judged'}.", (Link("what changed", "#changes"),))]
     claims += [Claim(_speed(waits), (Link("performance", "#performance"),)) for waits in comparison.waits]
     return Section("summary", "Executive summary", tuple(claims))
+
+
+def _behind(reason: str) -> Link:
+    """Link from a reason of the recommendation to what it rests on."""
+    if "p95" in reason:
+        return Link("performance", "#performance")
+    return Link("what was seen", "#critical") if "MUST" in reason else Link("risks", "#risks")
 
 
 def _scope(comparison: Comparison) -> Section:
@@ -90,22 +73,22 @@ def _scope(comparison: Comparison) -> Section:
         "and holds where it held in one and failed in none. What no run exercised is unknown, never held."
     )
     return Section(
-        "scope", "Scope and method", (method, *_differences(comparison)), (_table(headings, "lllllllrll", rows),)
+        "scope", "Scope and method", (method, *_differences(comparison)), (table(headings, "lllllllrll", rows),)
     )
 
 
 def _changes(comparison: Comparison) -> Section:
     rows = [row for change in Change if change is not Change.SAME for row in comparison.changed(change)]
     claims = () if rows else (Claim("No requirement changed its outcome.", (Link("all", "#critical"),)),)
-    table = _table(
+    changed = table(
         ("Requirement", "Level", "Change", "Baseline", "Candidate", "Evidence"),
         "llllll",
         [
-            (row.id, row.level.value, row.change.value, _outcome(row.before), _outcome(row.after), _evidence(row))
+            (row.id, row.level.value, row.change.value, _outcome(row.before), _outcome(row.after), evidence(row))
             for row in rows
         ],
     )
-    return Section("changes", "What changed", claims, (table,) if rows else ())
+    return Section("changes", "What changed", claims, (changed,) if rows else ())
 
 
 def _family(id: str, title: str, comparison: Comparison, families: frozenset[str]) -> Section:
@@ -117,7 +100,7 @@ def _family(id: str, title: str, comparison: Comparison, families: frozenset[str
     exercised = sum(row.after.exercised for row in rows if row.after)
     overall = Claim(f"{counts}; {exercised:,} situations could have shown a violation.", (Link("counts", "#critical"),))
     failed = [row for row in rows if row.after and row.after.outcome is Outcome.FAIL]
-    claims = [Claim(f"{row.id}: {_seen(row)}", (_evidence(row),)) for row in failed]
+    claims = [Claim(f"{row.id}: {_seen(row)}", (evidence(row),)) for row in failed]
     return Section(id, title, (overall, *claims))
 
 
@@ -135,13 +118,20 @@ def _integration(comparison: Comparison) -> Section:
 
 def _performance(comparison: Comparison) -> Section:
     method = Claim(
-        "Method: the p95 of each run is one sample, because runs differ by more than what is within them. Slower is "
-        f"claimed where Mann and Whitney's exact one-sided test rejects, at {ALPHA:.0%}, that the candidate's are "
-        f"higher by {BY} at most. That needs five runs a side, or more on one, each of {FEWEST} "
-        f"samples at least. Percentiles are of all samples of a side; bounds at {CONFIDENCE:.0%}, by order statistics."
+        "Method: the p95 of each run is one sample, because runs differ by more than what is within them. What "
+        "disturbs a run makes it slower, never faster, so the candidate's fastest run decides: slower is claimed where "
+        f"so many of the baseline's runs, made {BY} slower, are faster even than that as would come by chance in "
+        f"{ALPHA:.0%} of comparisons of like runs at most (an exact precedence test). That needs five runs a side, or "
+        f"more on one, each of {FEWEST} samples at least; of six one may be disturbed, of eight two, of ten four. The "
+        "runs of both sides should be taken by turns. Percentiles are of all samples of a side; bounds at "
+        f"{CONFIDENCE:.0%}, by order statistics."
     )
     if not comparison.waits:
-        return Section("performance", "Performance", (method, Claim("No waits were measured on both sides.")))
+        return Section(
+            "performance",
+            "Performance",
+            (method, Claim("No waits were measured on both sides.", (Link("runs", "#scope"),))),
+        )
     rows = [
         (
             waits.name,
@@ -153,8 +143,8 @@ def _performance(comparison: Comparison) -> Section:
         for waits in comparison.waits
         for before, after in zip(waits.before, waits.after, strict=True)
     ]
-    figures = _table(("Wait", "", "Baseline ms", "Candidate ms", "Samples", "Samples"), "llrrrr", rows)
-    p95s = _table(
+    figures = table(("Wait", "", "Baseline ms", "Candidate ms", "Samples", "Samples"), "llrrrr", rows)
+    p95s = table(
         ("Wait", "Side", "p95 of each run, in ms"),
         "lll",
         [
@@ -170,7 +160,7 @@ def _performance(comparison: Comparison) -> Section:
         for figure in run.verdict.measurements
         if figure.name == "delivered"
     ]
-    speeds = [Claim(_speed(waits)) for waits in comparison.waits]
+    speeds = [Claim(_speed(waits), (Link("p95 of each run", "#performance"),)) for waits in comparison.waits]
     return Section("performance", "Performance", (method, *speeds, *shares), (figures, p95s))
 
 
@@ -180,47 +170,15 @@ def _critical(comparison: Comparison) -> Section:
     musts.sort(key=lambda row: order.get(row.id.partition("-")[0], len(order)))
     applies = [row for row in musts if row.after and row.after.outcome is not Outcome.NOT_APPLICABLE]
     exercised = [row for row in applies if row.after and row.after.exercised]
-    claim = Claim(f"{len(exercised)} of the {len(applies)} MUSTs that apply were exercised by the candidate.")
+    claim = Claim(
+        f"{len(exercised)} of the {len(applies)} MUSTs that apply were exercised by the candidate.",
+        (Link("how often each", "#critical"),),
+    )
     rows = [
-        (_evidence(row), _times(row.before), _times(row.after), _outcome(row.after), row.statement) for row in applies
+        (evidence(row), _times(row.before), _times(row.after), _outcome(row.after), row.statement) for row in applies
     ]
     headings = ("MUST", "Baseline exercised", "Candidate exercised", "Candidate", "Statement")
-    return Section("critical", "Coverage of critical paths", (claim,), (_table(headings, "lrrll", rows),))
-
-
-def _risks(comparison: Comparison) -> Section:
-    claims = [
-        Claim(f"{row.id} is not decided: {row.after.reason}", (_evidence(row),))
-        for row in _with(comparison.rows, Level.MUST, Outcome.UNKNOWN)
-        if row.after
-    ]
-    claims += [
-        Claim(f"{row.id} was exercised by the baseline, and is not any more.", (_evidence(row),))
-        for row in comparison.changed(Change.NO_LONGER)
-    ]
-    claims += [
-        Claim(f"{row.id} failed in {row.after.failed_in} of {row.after.runs} runs: it is flaky.", (_evidence(row),))
-        for row in comparison.rows
-        if row.after and 0 < row.after.failed_in < row.after.runs
-    ]
-    claims += [
-        Claim(f"Warning of a run: {warning}", (Link("run", address(run.report)),))
-        for run in comparison.candidate
-        for warning in run.verdict.warnings
-    ]
-    return Section("risks", "Risks", tuple(claims) or (Claim("None of those that are looked for was found."),))
-
-
-def _rules(recommended: Advice, reasons: list[str]) -> Section:
-    rules = (
-        Claim(
-            "Block: a MUST is violated, or a wait is claimed to be slower, or no MUST was decided, or the kit failed."
-        ),
-        Claim("Approve with waivers: else, where a MUST that applies was not decided or a SHOULD is violated."),
-        Claim("Approve: else."),
-        Claim(f"Here: {recommended}. {' '.join(reasons)}"),
-    )
-    return Section("recommendation", "Recommendation", rules)
+    return Section("critical", "Coverage of critical paths", (claim,), (table(headings, "lrrll", rows),))
 
 
 # -- words ------------------------------------------------------------------------------------------------------------
@@ -244,14 +202,16 @@ def _differences(comparison: Comparison) -> Iterable[Claim]:
         if before != after:
             sides = f"{', '.join(sorted(before))} against {', '.join(sorted(after))}"
             yield Claim(f"The sides differ in their {name}: {sides}.", (Link("runs", "#scope"),))
+    old, new = ([run.verdict.began or "" for run in side] for side in (comparison.baseline, comparison.candidate))
+    if comparison.waits and (max(old) < min(new) or max(new) < min(old)):
+        yield Claim(
+            "The sides were not run by turns: if the machine was busier during one, that looks like a slower side.",
+            (Link("when each began", "#scope"),),
+        )
 
 
 def _text(verdict: Verdict, name: str) -> str:
     return str(getattr(verdict, name))
-
-
-def _with(rows: Sequence[Row], level: Level, outcome: Outcome) -> list[Row]:
-    return [row for row in rows if row.level is level and row.after is not None and row.after.outcome is outcome]
 
 
 def _outcome(judged: Judged | None) -> str:
@@ -270,18 +230,6 @@ def _seen(row: Row) -> str:
     return f"{finding.message}; expected {finding.expected}, seen {finding.actual}" if finding else row.statement
 
 
-def _evidence(row: Row) -> Link:
-    """Link to the witness in the report of the run that shows it: where it is violated, else where it was decided."""
-    sides = [side for side in (row.after, row.before) if side]
-    side = next((side for side in sides if side.outcome is Outcome.FAIL), sides[0])
-    fragment = f"violation-{row.id}" if side.outcome is Outcome.FAIL else row.id
-    return Link(row.id, address(side.run.report, fragment))
-
-
 def _bounded(quantile: Quantile) -> str:
     low, high = ("?" if bound is None else f"{bound:.3g}" for bound in (quantile.low, quantile.high))
     return f"{quantile.value:.3g} [{low}, {high}]"
-
-
-def _table(headings: tuple[str, ...], alignment: str, rows: Iterable[tuple[str | Link, ...]]) -> Table:
-    return Table(headings, alignment, tuple(rows))

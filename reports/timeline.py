@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from conformance.verdict import Finding, Witness
@@ -175,10 +175,19 @@ class Drawing:
             lane = self._lane(f"Tool {told[0].name or ''}", f"as told, call {call[:8]}", "tool")
             since = begun.at_ms if begun else self.scene.since_ms
             until = done.at_ms if done else self.scene.until_ms
-            kind = "tool" if begun and done else "tool half"
-            title = f"call {call}" + ("" if begun else ", no start") + ("" if done else ", no completion")
-            label = "" if begun and done else "no start told" if done else "no completion told"
-            lane.bars.append(self._bar(since, until, kind, title, label))
+            lacks = self._lacking(events, begun, done)
+            kind = "tool half" if lacks else "tool"
+            label = f"no {lacks[0]} told" if lacks else ""
+            lane.bars.append(
+                self._bar(since, until, kind, f"call {call}{''.join(f', no {end}' for end in lacks)}", label)
+            )
+
+    def _lacking(self, events: list[Moment], begun: Moment | None, done: Moment | None) -> list[str]:
+        """Tell which end of a tool call is not told, as far as its run can be seen: what it had begun before is not."""
+        seen = {event.what for event in events}
+        lacks = ["start"] if begun is None and "started" in seen else []
+        over = bool(seen & _TERMINAL) or is_absence(self._finding)
+        return lacks + (["completion"] if done is None and over else [])
 
     def _calls(self) -> None:
         for prefix, title in _CALLS.items():
@@ -251,7 +260,8 @@ class Drawing:
             title = f"{moment.pieces} pieces of text, {moment.at_ms:,.1f} to {moment.until_ms:,.1f} ms"
             lane.bars.append(self._bar(moment.at_ms, moment.until_ms, "text", title))
             return
-        lane.marks.append(Mark(x, _kind(moment), _title(moment), self._label(lane, x, moment), number, proof))
+        label = self._label(lane, x, moment, first=proof)
+        lane.marks.append(Mark(x, _kind(moment), _title(moment), label, number, proof))
 
     def _lateness(self, lane: Lane, moment: Moment) -> None:
         """Show from when to when an event was under way, where a finding is about that."""
@@ -260,11 +270,13 @@ class Drawing:
             title = f"stamped {stamped:,.1f} ms, arrived {moment.at_ms:,.1f} ms"
             lane.bars.append(self._bar(stamped, moment.at_ms, "late", title))
 
-    def _label(self, lane: Lane, x: float, moment: Moment) -> str:
-        """Return a moment's label where there is room for it."""
+    def _label(self, lane: Lane, x: float, moment: Moment, *, first: bool) -> str:
+        """Return a moment's label where there is room for it; what comes `first` takes the room of the one before."""
         label = moment.name if moment.what in ("asked", "gave_up") and moment.name else moment.what.replace("_", " ")
         label = {"gave_up": f"waited for {label}"}.get(moment.what, label)
         half = len(label) * _LETTER_PX / 2
+        if first and x - half < lane.labelled_to:
+            unlabel(lane)
         if moment.what == "text" or x - half < lane.labelled_to or x + half > WIDTH + 10:
             return ""
         lane.labelled_to = x + half + 6
@@ -286,6 +298,15 @@ class Drawing:
 
     def _witness_moments(self) -> Iterator[Moment]:
         return (moment for moment in self.scene.moments if moment.line in self._numbers)
+
+
+def unlabel(lane: Lane) -> None:
+    """Take back the last label of a lane: what comes now says more."""
+    labelled = [place for place, mark in enumerate(lane.marks) if mark.label]
+    if labelled:
+        lane.marks[labelled[-1]] = replace(lane.marks[labelled[-1]], label="")
+        before = [mark for mark in lane.marks if mark.label]
+        lane.labelled_to = before[-1].x + len(before[-1].label) * _LETTER_PX / 2 + 6 if before else 0.0
 
 
 def _kind(moment: Moment) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.baseline import Baseline, Comparison, compare, load, parse
+from conformance.baseline import Baseline, Comparison, compare, mistaken
+from conformance.baseline_file import draft, load, parse
 from conformance.catalogue import load as load_catalogue
 from conformance.errors import UsageError
-from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, overall, summarise
+from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, cause, overall, summarise
 
 CATALOGUE = load_catalogue()
 SCENARIOS = ("crowd", "tool-failure", "golden-path")
@@ -56,8 +57,8 @@ def read(text: str) -> Baseline:
     return parse(text, path="known.toml", catalogue=CATALOGUE, scenarios=SCENARIOS)
 
 
-def compared(judged: Verdict, text: str) -> Comparison:
-    return compare(judged, read(text), today=TODAY)
+def compared(judged: Verdict, text: str, played: tuple[str, ...] | None = None) -> Comparison:
+    return compare(judged, read(text), today=TODAY, played=played)
 
 
 ENTRY = '[[known]]\nrequirement = "EVT-05"\nreason = "the adapter drops the result"\n'
@@ -130,6 +131,81 @@ def test_an_entry_may_name_several_scenarios() -> None:
     assert [new.finding and new.finding.scenario for new in result.new] == ["golden-path"]
 
 
+def test_an_entry_of_scenarios_that_were_not_played_is_not_stale() -> None:
+    entry = ENTRY + 'scenario = ["crowd", "tool-failure"]\n'
+    kept = verdict(passed=("EVT-05",))
+    assert compared(kept, entry, played=("golden-path",)).undecided
+    assert compared(kept, entry, played=("golden-path", "crowd")).stale
+
+
+def test_an_asterisk_in_a_message_stands_for_anything_and_nothing_else_does() -> None:
+    named = 'a tool "x[1]" of call-7f without a result'
+    judged = verdict(finding("EVT-05", message=named))
+    assert compared(judged, ENTRY + "finding = 'a tool \"x[1]\" of * without a result'\n").holds
+    assert compared(judged, ENTRY + f"finding = '{named}'\n").holds
+    for other in ('a tool "x1" of * without a result', "a tool*", 'a tool "x[1]" of call-?f without a result'):
+        assert (other == "a tool*") is compared(judged, ENTRY + f"finding = '{other}'\n").holds
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("", "it does not happen any more: remove it"),
+        ('scenario = "crowd"\n', "scenario 'crowd' matches nothing; expected one of golden-path, tool-failure"),
+        (
+            'finding = "a tool without result"\n',
+            "finding 'a tool without result' matches nothing; did you mean a tool without a result?",
+        ),
+        ('path = "shop/*.py"\n', "path 'shop/*.py' matches nothing; "),
+        (
+            'scenario = "tool-failure"\nfinding = "a tool twice"\n',
+            "no finding has all of its scenario, finding and path",
+        ),
+    ],
+)
+def test_what_a_stale_entry_may_have_meant_is_guessed(entry: str, said: str) -> None:
+    gone = entry == ""
+    found = () if gone else (finding("EVT-05"), finding("EVT-05", "a tool twice", "golden-path"))
+    judged = verdict(*found, passed=("EVT-05",) if gone else ())
+    (stale,) = compared(judged, ENTRY + entry).stale
+    assert said in mistaken(stale, judged)
+
+
+def test_a_cause_is_a_message_without_what_differs_from_run_to_run() -> None:
+    assert cause("tool call call_7f (search) never completes") == "tool call * (search) never completes"
+    assert cause("an event of the unknown type 'v2'") == "an event of the unknown type 'v2'"
+
+
+def test_a_draft_holds_an_entry_for_each_cause_and_is_refused_until_it_is_filled_in() -> None:
+    hostile = 'a "tool"\n[[known]] \\ \x7f \x00 \ud83d é 😀'
+    found = (
+        finding("EVT-05", "call c1 hangs", "crowd"),
+        finding("EVT-05", "call c2 hangs", "tool-failure"),
+        finding("ISO-01", hostile, "a file of steps"),
+    )
+    text = draft(found, today=TODAY, scenarios=SCENARIOS)
+    with pytest.raises(UsageError) as raised:
+        read(text)
+    assert "known.toml:1: [[known]] reason, owner, expires: to be filled in" in str(raised.value)
+    filled = text.replace('reason = ""', 'reason = "r"').replace('owner = ""', 'owner = "o"')
+    baseline = read(filled.replace('expires = ""', "expires = 2027-01-31"))
+    assert [(entry.requirement, entry.scenario, entry.since) for entry in baseline.known] == [
+        ("EVT-05", ("crowd", "tool-failure"), TODAY),
+        ("ISO-01", (), TODAY),
+    ]
+    judged = verdict(*found[:2])
+    assert compare(judged, Baseline("", baseline.known[:1]), today=TODAY).holds
+    assert baseline.known[1].finding == cause(hostile).encode(errors="backslashreplace").decode()
+
+
+def test_a_draft_of_what_was_found_in_source_names_the_file() -> None:
+    found = Finding(
+        requirement="SRC-01", message="shop.v2 is gone", expected="", actual="", location="shop/a.py:7", witnesses=()
+    )
+    text = draft([found], today=TODAY, scenarios=SCENARIOS)
+    assert 'finding = "shop.v2 is gone"\npath = "shop/a.py"\n' in text
+
+
 def test_a_flaky_entry_may_be_seen_or_not() -> None:
     entry = ENTRY + "flaky = true\n"
     assert compared(verdict(finding("EVT-05")), entry).holds
@@ -165,6 +241,8 @@ def test_an_empty_baseline_knows_nothing() -> None:
         ("known = 3\n", "known.toml: known: expected [[known]] tables"),
         (ENTRY + 'secnario = "crowd"\n', "known.toml:1: [[known]] secnario: unknown key; did you mean scenario?"),
         (ENTRY + "line = 4\n", "known.toml:1: [[known]] line: unknown key; "),
+        (ENTRY + 'owner = ""\n', "known.toml:1: [[known]] owner: to be filled in"),
+        (ENTRY + 'since = "x"\n', "known.toml:1: [[known]] since: expected a day such as 2027-01-31, without"),
         ('\n[[known]]\nreason = "x"\n', "known.toml:2: [[known]] requirement: expected in each entry, found none"),
         ('[[known]]\nrequirement = "EVT-05"\n', "known.toml:1: [[known]] reason: expected in each entry, found none"),
         (

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from conformance.cli import run
+from tests.examples import action as actions
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -66,40 +67,31 @@ def test_no_input_is_ever_code() -> None:
         assert [script for script in scripts(steps) if "${{" in script or "eval" in script] == []
 
 
-def action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
-    """Run the action's step that verifies, with these inputs, as a runner would."""
-    document = read("action.yml")
-    given = {name: str(each.get("default", "")) for name, each in document["inputs"].items()} | inputs
-    step = next(step for step in document["runs"]["steps"] if step.get("id") == "verify")
-    environment = {name: value for name, value in step["env"].items() if not value.startswith("${{ inputs.")}
-    for name, value in step["env"].items():
-        if value.startswith("${{ inputs."):
-            environment[name] = given[value.removeprefix("${{ inputs.").removesuffix(" }}")]
-    environment |= {
-        "KIT_VENV": sys.prefix,
-        "GITHUB_OUTPUT": str(folder / "output"),
-        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
-        "JWT_SECRET": SECRET,
-    }
-    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-    return subprocess.run(words, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True)
+def action(folder: Path, monkeypatch: pytest.MonkeyPatch, **inputs: str) -> tuple[int, str]:
+    """Run the action's step that verifies, with the kit of this environment."""
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    temp = folder / "temp"
+    temp.mkdir()
+    (temp / "agent-conformance").symlink_to(sys.prefix)
+    return actions.run(folder, temp, ids=("verify",), **inputs)
 
 
 @pytest.mark.parametrize(("fault", "code"), [("", 0), ("--fault no-credentials-needed", 1)])
-def test_the_action_gates(here: Path, fault: str, code: int) -> None:
+def test_the_action_gates(here: Path, monkeypatch: pytest.MonkeyPatch, fault: str, code: int) -> None:
     (here / "target.toml").write_text(TARGET.replace("FAULT", fault))
-    done = action(here, only="ACC-01", seed="1")
-    assert done.returncode == code, done.stdout + done.stderr
-    assert (here / "output").read_text() == f"exit-code={code}\n"
-    assert "ACC-01" in (here / "summary.md").read_text()
+    found, printed = action(here, monkeypatch, only="ACC-01", seed="1")
+    assert found == code, printed
+    assert ("::error title=ACC-01 MUST::" in printed) is bool(code)
+    assert (here / "temp" / "output").read_text() == f"exit-code={code}\n"
+    assert "ACC-01" in (here / "temp" / "summary.md").read_text()
     assert (here / "conformance" / "report.html").exists()
 
 
 @pytest.mark.parametrize("name", ["target", "only", "baseline", "seed", "out", "profile", "strict"])
-def test_a_hostile_input_does_nothing(here: Path, name: str) -> None:
+def test_a_hostile_input_does_nothing(here: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     hostile = '"; touch pwned; echo "$(touch pwned)`touch pwned`'
-    done = action(here, **{"target": "missing.toml", name: hostile})
-    assert done.returncode == 64, done.stdout + done.stderr
+    code, printed = action(here, monkeypatch, **{"target": "missing.toml", name: hostile})
+    assert code == 64, printed
     assert not list(here.rglob("pwned"))
 
 

@@ -65,7 +65,7 @@ def test_a_bad_target_file_is_named_with_its_key(
         (["requirements", "XYZ"], 64, "expected a requirement id"),
         (["init", "nonsense"], 64, "no URL of an endpoint"),
         (["init", "ws://127.0.0.1:9/ws"], 69, "nothing listens"),
-        (["no-such-command"], 64, "No such command"),
+        (["verfy"], 64, "there is no command 'verfy'; did you mean verify?"),
     ],
 )
 def test_errors_are_sentences(

@@ -201,8 +201,8 @@ class Delivery(Check):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._expected = 0
-        self._lost = 0
+        self.expected = 0
+        self.lost = 0
         self._last: list[Any] = []
 
     @on(*_ENDS)
@@ -212,10 +212,10 @@ class Delivery(Check):
         stream: Stream = seen.stream
         if seq is None or seen.foreign or stream.ended or stream.joined_late or stream.resumed:
             return
-        self._expected += seq
+        self.expected += seq
         lost = len(stream.missing - {seq}) + max(0, seq - stream.high - 1)
         if lost:
-            self._lost += lost
+            self.lost += lost
             self._last = [seen]
 
     def screen(self, told: Stretch) -> bool:
@@ -224,37 +224,37 @@ class Delivery(Check):
 
     def tally(self, told: Stretch) -> None:
         """Count the events of the runs that end."""
-        self._expected += sum([chapter.high + chapter.stop - chapter.first for chapter in told.ended])
+        self.expected += sum([chapter.high + chapter.stop - chapter.first for chapter in told.ended])
 
     @on_odd(*EVERY_EVENT)
     def late(self, seen: Sighting) -> None:
         """An event that was counted as lost arrives after all: late, which is for ORD to judge."""
         stream, seq = seen.stream, seen.event.seq
         if stream.ended and seq in stream.missing and not (seen.foreign or stream.joined_late or stream.resumed):
-            self._lost -= 1
+            self.lost -= 1
 
     def finish(self) -> None:
         """Judge the losses together."""
-        self.exercised["DLV-01"] = self._expected
-        if not self._expected:
+        self.exercised["DLV-01"] = self.expected
+        if not self.expected:
             return
         wanted = self.world.bounds.delivered
-        self.shares["DLV-01"] = (self._lost, self._expected, 1 - wanted)
-        ratio = 1 - self._lost / self._expected
-        self.measured.append(Measurement("delivered", ratio * 100, "%", self._expected))
+        self.shares["DLV-01"] = (self.lost, self.expected, 1 - wanted)
+        ratio = 1 - self.lost / self.expected
+        self.measured.append(Measurement("delivered", ratio * 100, "%", self.expected))
         decision = share(*self.shares["DLV-01"])
         if decision is Decision.ABOVE:
             self.fail(
                 "DLV-01",
                 "events are lost",
                 expected=f"at least {wanted:.1%} delivered",
-                actual=f"{self._lost} of {self._expected} lost ({ratio:.3%} delivered)",
+                actual=f"{self.lost} of {self.expected} lost ({ratio:.3%} delivered)",
                 witnesses=self._last,
             )
         elif decision is Decision.UNDECIDED:
             enough = needed(1 - wanted)
             self.undecided["DLV-01"] = (
-                f"{self._expected:,} events expected, {self._lost} lost: {enough:,} without loss would decide it"
+                f"{self.expected:,} events expected, {self.lost} lost: {enough:,} without loss would decide it"
             )
 
 

@@ -1,9 +1,7 @@
 """The command line. Each command lives in a file of its own and is imported only when it runs."""
 
 import importlib
-import logging
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -36,8 +34,20 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        import logging
+
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a client that has gone
         command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from conformance.nearest import guess
+
+            raise click.UsageError(f"there is no command {args[0]!r}; {guess(args[0], _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -69,7 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Errors go to stderr in one or a few plain sentences."""
-    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a client that has gone
     try:
         code = cli.main(arguments, prog_name="agent-conformance", standalone_mode=False, obj=arguments)
     except click.ClickException as error:
@@ -84,6 +93,8 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception:
+        import traceback
+
         click.echo(f"error: the kit itself failed; please report this:\n{traceback.format_exc()}", err=True)
         return _HARNESS
     return code if isinstance(code, int) else 0

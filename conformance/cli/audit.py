@@ -2,16 +2,18 @@
 
 import shlex
 import sys
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from conformance.cli.known import asked, baseline_options
 from conformance.cli.outcome import folder, selected
 from conformance.verdict import exit_code
 
 if TYPE_CHECKING:
+    from conformance.baseline import Baseline
     from contracts.audit import Audit
     from contracts.config import Config
 
@@ -26,8 +28,8 @@ _KEPT = 200
 @click.option("--only", metavar="ID,FAMILY", help="Only these requirements.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
 @click.option("--since", metavar="REV", help="Only what has come since this revision of git.")
-@click.option("--baseline", type=click.Path(path_type=Path), help="Known violations, each with its reason.")
-@click.option("--strict", is_flag=True, help="A violated SHOULD, an undecided MUST and a stale baseline fail, too.")
+@baseline_options
+@click.option("--strict", is_flag=True, help="A violated SHOULD and an undecided MUST fail, too.")
 @click.option("--suggest", is_flag=True, help="Propose a contracts.toml for the tree, and judge nothing.")
 @click.option("--no-cache", is_flag=True, help="Read and parse every file anew, and keep nothing.")
 def command(
@@ -37,7 +39,8 @@ def command(
     only: str | None,
     out: Path | None,
     since: str | None,
-    baseline: Path | None,
+    known_file: Path | None,
+    write_baseline: bool,
     strict: bool,
     suggest: bool,
     no_cache: bool,
@@ -49,6 +52,7 @@ def command(
       agent-conformance audit . --since main
       agent-conformance audit . --format sarif > audit.sarif
       agent-conformance audit . --suggest > contracts.toml
+      agent-conformance audit . --write-baseline
     """
     from conformance.judge import collecting_seldom
     from contracts.audit import Options, audit
@@ -59,6 +63,7 @@ def command(
     config = load(place) if place is not None else parse({}, path=Path("contracts.toml"))
     if suggest:
         return _suggest(paths, config)
+    known = asked(known_file, write=write_baseline)
     options = Options(
         cache=None if no_cache else Path(CACHE),
         only=selected(only),
@@ -70,11 +75,13 @@ def command(
         from contracts.since import introduced
 
         result = introduced(result, since, paths, config, options)
-    stale: tuple[str, ...] = ()
-    if baseline is not None:
-        result, stale = _known(result, baseline)
+    untrue: list[str] = []
+    if known is not None:
+        result, untrue = _without_known(result, known, write=write_baseline, whole=since is None, err=form != "text")
     code = _conclude(result, form=form, out=folder(out, "audit"), strict=strict)
-    return 1 if strict and stale and code in (0, 2) else code
+    if untrue:
+        click.echo("\n".join(untrue), err=form != "text")
+    return 1 if untrue and code in (0, 2) else code
 
 
 def _suggest(paths: tuple[Path, ...], config: "Config") -> int:
@@ -86,14 +93,22 @@ def _suggest(paths: tuple[Path, ...], config: "Config") -> int:
     return 0
 
 
-def _known(result: "Audit", path: Path) -> "tuple[Audit, tuple[str, ...]]":
-    """Take the known violations out of a verdict; say which entries of the baseline are stale."""
-    from conformance import baseline
-    from conformance.catalogue import load
+def _without_known(
+    result: "Audit", known: "Baseline", *, write: bool, whole: bool, err: bool
+) -> "tuple[Audit, list[str]]":
+    """Take the known violations out of a verdict; say what in the baseline is not true.
+
+    Where the verdict is on what a change brought and not on the `whole`, nothing is stale.
+    """
+    from conformance.cli.known import add, compared, untrue
     from contracts.debt import without_known
 
-    known = baseline.load(path, load(), ())
-    return without_known(result, known, today=datetime.now(UTC).date())
+    comparison = compared(result.verdict, known)
+    if write:
+        add([new.finding for new in comparison.new if new.finding is not None], Path(known.path), err=err)
+    if not whole:
+        comparison = replace(comparison, stale=())
+    return without_known(result, comparison), list(untrue(comparison, known.path, result.verdict))
 
 
 def _conclude(result: "Audit", *, form: str, out: Path, strict: bool) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from conformance.cli.choose import chosen_target, target_options
+from conformance.cli.known import asked as baseline_asked
+from conformance.cli.known import baseline_options, gate
 from conformance.cli.outcome import conclude, folder
 from conformance.cli.verify import interruptible, repeated, seconds
 
@@ -29,9 +31,11 @@ _SHAPES = ("step", "ramp", "spike", "soak")
 @click.option("--plan", "goal", type=click.IntRange(1), metavar="CONNECTIONS", help="What so many connections need.")
 @click.option("--processes", type=click.IntRange(1), help="So many workers on this machine, and a master.")
 @click.option("--web", is_flag=True, help="Wait on Locust's web page for the load to be started.")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Serve /metrics for Prometheus there.")
 @click.option("--fail-fast", is_flag=True, help="End with the first violation of a requirement.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the random choices of a load (default: a new one).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
+@baseline_options
 @click.option("--strict", is_flag=True, help="A violated SHOULD and an undecided MUST fail, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -45,9 +49,12 @@ def command(
     goal: int | None,
     processes: int | None,
     web: bool,
+    metrics: str | None,
     fail_fast: bool,
     seed: int | None,
     out: Path | None,
+    known_file: Path | None,
+    write_baseline: bool,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -65,6 +72,7 @@ def command(
     from load.plan import plan
 
     target = load.for_load(chosen_target(options))
+    known = baseline_asked(known_file, write=write_baseline)
     chosen_seed = secrets.randbelow(2**32) if seed is None else seed
     directory = folder(out, "load")
     asked = load.Asked(
@@ -77,6 +85,7 @@ def command(
         processes=processes,
         web=web,
         fail_fast=fail_fast,
+        metrics=metrics,
         seed=chosen_seed,
         repeat=shlex.join(repeated(chosen_seed)),
         quiet=quiet,
@@ -90,4 +99,5 @@ def command(
         else load.run(target, asked)
     )
     verdict = interruptible(work, hint="interrupted")
-    return conclude(verdict, out=directory, as_json=as_json, strict=strict, history=directory)
+    code = conclude(verdict, out=directory, as_json=as_json, strict=strict, history=directory)
+    return code if known is None else gate(verdict, known, strict=strict, write=write_baseline, err=as_json)

@@ -56,12 +56,7 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 @click.option("--users", type=click.IntRange(2, 10_000), help="How many users make a crowd.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the random choices of a run (default: a new one).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write the reports.")
-@click.option(
-    "--baseline",
-    "known_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Known violations, each with its reason: only what is new fails, and what is stale or expired.",
-)
+@known.baseline_options
 @click.option("--strict", is_flag=True, help="A violated SHOULD and an undecided MUST fail, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -74,6 +69,7 @@ def command(
     seed: int | None,
     out: Path | None,
     known_file: Path | None,
+    write_baseline: bool,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -89,18 +85,21 @@ def command(
       agent-conformance verify --target target.toml --profile full --strict
       agent-conformance verify --url ws://127.0.0.1:8000/ws --secret-env JWT_SECRET
       agent-conformance verify --app mypkg.main:app --only ISO,EVT-05
+      agent-conformance verify --target target.toml --write-baseline
       agent-conformance verify --target target.toml --baseline baseline.toml
       agent-conformance verify --target target.toml --explore 5m
       agent-conformance verify --target target.toml --scenario reports/out/verify-…/ISO-01.toml
     """
+    from conformance.catalogue import load
     from conformance.cli.progress import LiveProgress
-    from conformance.runner import Options, verify
+    from conformance.runner import Options, chosen, verify
+    from conformance.scenarios.replay import replay
     from conformance.scenarios.scenario import Profile
 
     file, own = options["file"], not options["reference"]
     target = chosen_target(options)
     names = selected(only)
-    baseline = known.read(known_file) if known_file else None
+    baseline = known.asked(known_file, write=write_baseline)
     chosen_seed = secrets.randbelow(2**32) if seed is None else seed
     directory = folder(out, "verify")
     with LiveProgress(quiet=quiet) as progress:
@@ -124,9 +123,8 @@ def command(
     history = directory / "history.jsonl"
     code = conclude(verdict, out=directory, as_json=as_json, strict=strict, history=history)
     if baseline is not None:
-        comparison = known.compared(verdict, baseline)
-        click.echo(f"\n{known.told(comparison, baseline.path)}", err=as_json)
-        code = known.gated(verdict, comparison, strict=strict)
+        played = [scenario.name for scenario in (map(replay, files) if files else chosen(names, load()))]
+        code = known.gate(verdict, baseline, strict=strict, write=write_baseline, err=as_json, played=played)
     if own and (missing := advice(target, verdict)):
         place = f"add to {file}" if file else "write target.toml (`agent-conformance init URL` does), with"
         click.echo(f"\nTo have more decided, {place}:\n\n{missing}", err=as_json)
@@ -162,7 +160,7 @@ def repeated(seed: int) -> list[str]:
     for word in arguments:
         if word in ("--seed", "--out"):
             next(arguments, None)
-        elif word not in ("--json", "--quiet") and not word.startswith(("--seed=", "--out=")):
+        elif word not in ("--json", "--quiet", "--write-baseline") and not word.startswith(("--seed=", "--out=")):
             words.append(word)
     return ["agent-conformance", *words, "--seed", str(seed)]
 

@@ -1,6 +1,6 @@
 """The lane itself: takes blocks of lines, enters what goes by the book in bulk, and feeds the judge all else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import msgspec
@@ -42,55 +42,65 @@ class Lane:
 
     def feed(self, lines: list[bytes], line: int) -> None:
         """Take in whole lines; `line` is the number of the first."""
-        self.take(lines, self.speech.read(lines) if self.speech is not None else [], line)
+        for _ in self.steps(lines, self.speech.read(lines) if self.speech is not None else [], line):
+            pass
 
-    def take(self, lines: list[bytes], typed: list[Any], line: int) -> None:
-        """Take in whole lines that are read already: `typed` is what `Speech.read` says of them.
+    def steps(self, lines: list[bytes], typed: list[Any], line: int) -> Iterator[None]:
+        """Take in whole lines that are read already, in small steps; `typed` is what `Speech.read` says of them.
 
         Those after the last end of a run wait for the next ones: runs are best judged whole.
         """
         speech = self.speech
         if speech is None:
-            self._one_by_one(lines, line, 0, len(lines))
+            for at in range(0, len(lines), _SHORTEST):
+                self._one_by_one(lines, line, at, min(at + _SHORTEST, len(lines)))
+                yield
             return
         earlier, known = self._held
         block = Block(line - len(earlier), earlier + lines, known + typed, speech)
         self._held = block.lines[block.stop :], block.ops[block.stop :]
-        self._take(block, 0, block.stop)
+        yield from self._take(block, 0, block.stop)
 
     def finish(self, line: int) -> None:
         """Take in what still waits; `line` is the number of the line after it."""
         lines, ops = self._held
         if self.speech is not None:
-            self._take(Block(line - len(lines), lines, ops, self.speech), 0, len(lines))
+            for _ in self._take(Block(line - len(lines), lines, ops, self.speech), 0, len(lines)):
+                pass
 
-    def _take(self, block: Block, at: int, end: int) -> None:
+    def _take(self, block: Block, at: int, end: int) -> Iterator[None]:
         """Take in the lines from `at` up to `end`, stretch by stretch."""
         while at < end:
             survey = Survey(self._world, block, at, end)
             stop = survey.stop
+            yield
             if stop - at < _SHORTEST:
                 self._one_by_one(block.lines, block.line, at, stop)
-            elif not self._express(survey):
+            elif not (yield from self._express(survey)):
                 # one remarkable event is no reason to look at all of them
                 middle = (at + stop) // 2
-                self._take(block, at, middle)
-                self._take(block, middle, stop)
+                yield from self._take(block, at, middle)
+                yield from self._take(block, middle, stop)
             if stop < end:
                 self._one_by_one(block.lines, block.line, stop, stop + 1)
             at = stop + 1
 
-    def _express(self, survey: Survey) -> bool:
+    def _express(self, survey: Survey) -> Generator[None, None, bool]:
         """Take in what was surveyed, if no check can find anything in it; tell whether that is done."""
         checks = self._judge.checks
         try:
             stretch = survey.stretch()
-            if stretch is None or not all(check.screen(stretch) for check in checks):
+            if stretch is None:
                 return False
+            for check in checks:
+                yield
+                if not check.screen(stretch):
+                    return False
         except Exception:  # what a check cannot even look at is one by one its crash, and told as such
             return False
         self._enter(stretch)
         for check in checks:
+            yield
             check.tally(stretch)
         for call in stretch.calls:
             call.chapter.calls.clear()  # so that no cycle keeps them

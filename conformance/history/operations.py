@@ -210,7 +210,8 @@ class Asked(Operation, frozen=True, tag="asked"):
     `ask` numbers the question. `script` is what the model was told to do (five-events/1, The script), None where the
     target's model is not scripted. `owner` is the user whose thread or run is named, where that is not the asker;
     the empty string means that what is named does not exist. `planted` are fields put into the payload that no envelope
-    may take over, `impersonates` a user id put there.
+    may take over, `impersonates` a user id put there. `due` is when it should have been asked, where that is earlier:
+    under load users come when they are due, but a connection must be open first.
     """
 
     ask: int
@@ -227,6 +228,7 @@ class Asked(Operation, frozen=True, tag="asked"):
     owner: str | None = None
     planted: dict[str, str] | None = None
     impersonates: str | None = None
+    due: int | None = None
 
 
 class Awaited(StrEnum):

@@ -169,8 +169,8 @@ class Answering:
                 await asyncio.sleep(move.ms / 1000)
             for event in self._events(move):
                 yield event
-                if event.token and move.pace_ms:
-                    await asyncio.sleep(move.pace_ms / 1000)
+                # Also where there is no pace: a client that goes away is noticed between two events.
+                await asyncio.sleep(move.pace_ms / 1000 if event.token else 0)
 
     def _events(self, move: Move) -> Iterable[Event]:
         match move:

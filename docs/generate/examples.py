@@ -60,6 +60,11 @@ def _shown(id: str, example: Example, history: History) -> Shown:
 def _frames(history: History, marked: set[int]) -> str:
     """Return what went over the wire, a line each; `!` stands before what proves a violation (line 1 is the header)."""
     told = [(line, text) for line, each in enumerate(history.operations, 2) if (text := _line(each)) is not None]
+    return last_lines(told, marked)
+
+
+def last_lines(told: list[tuple[int, str]], marked: set[int]) -> str:
+    """Return numbered lines, of many the last ones that tell of what is marked; `!` stands before that."""
     if len(told) > _MOST_LINES:
         last = max((at for at, (line, _) in enumerate(told, 1) if line in marked), default=_MOST_LINES)
         told = told[max(0, last - _MOST_LINES) : max(last, _MOST_LINES)]
@@ -82,6 +87,11 @@ def _line(operation: ops.Operation) -> str | None:
             )
         case _:
             return None
+    return in_one_line(text)
+
+
+def in_one_line(text: str) -> str:
+    """Return a text, cut where it is too long for a page."""
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from conformance.catalogue import Family, Requirement, load
 from conformance.checks import decided
 from contracts.rule import Rule, rules
+from docs.generate.ag_ui_examples import shown_ag_ui
 from docs.generate.examples import Shown, shown
 from docs.generate.markdown import code, escaped, table
 
@@ -20,7 +21,7 @@ tells the same in a terminal.
 def pages() -> Iterator[tuple[str, str]]:
     """Yield the list, and a page for each requirement."""
     catalogue = load()
-    by_id = shown()
+    by_id = shown() | shown_ag_ui()
     yield (
         "reference/requirements/index.md",
         _HEAD.format(revision=catalogue.REVISION, count=len(catalogue))

@@ -144,8 +144,20 @@ def test_a_baseline_holds_known_debt_and_tells_what_is_stale(here: Path, capsys:
     assert "shop/c.py:1: SRC-01" not in said
     write(here, {"known.toml": known.format("d") + known.format("a")})
     Path("shop/c.py").unlink()
-    assert run(["audit", ".", "--baseline", "known.toml", "--strict", "--only", "SRC-01"]) == 1
-    assert "known.toml:5: SRC-01: stale, remove it" in capsys.readouterr().out
+    assert run(["audit", ".", "--baseline", "known.toml", "--only", "SRC-01"]) == 1
+    assert "STALE      known.toml:5: SRC-01: issue 12 (path 'shop/a.py' matches nothing" in capsys.readouterr().out
+
+
+def test_a_baseline_is_written_and_filled_in(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, DIRTY)
+    assert run(["audit", ".", "--write-baseline"]) == 1
+    text = Path("baseline.toml").read_text()
+    assert run(["audit", ".", "--baseline", "baseline.toml"]) == 64
+    filled = text.replace('reason = ""', 'reason = "debt"').replace('owner = ""', 'owner = "us"')
+    write(here, {"baseline.toml": filled.replace('expires = ""', "expires = 2999-01-31")})
+    capsys.readouterr()
+    assert run(["audit", ".", "--baseline", "baseline.toml"]) == 0
+    assert "STALE" not in capsys.readouterr().out
 
 
 def test_since_tells_only_what_a_change_brought(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

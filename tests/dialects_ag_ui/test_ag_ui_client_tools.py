@@ -20,7 +20,7 @@ from tests.dialects_ag_ui.streams import (
     violated,
 )
 
-_WITH_TOOLS: Frame = {"input": {"tools": [{"name": "confirm"}], "messages": []}}
+WITH_TOOLS: Frame = {"input": {"tools": [{"name": "confirm"}], "messages": []}}
 _PAUSED: Frame = {
     "outcome": {"type": "interrupt", "interrupts": [{"id": "int-1", "reason": "tool_call", "toolCallId": "call-1"}]}
 }
@@ -32,11 +32,11 @@ CLEAN: dict[str, Frames] = {
     "state alone": [started(), {"type": "STATE_SNAPSHOT", "snapshot": {}}, finished()],
     "white space and a call": [started(), *text("\n\n"), *call(), finished()],
     "a call without a result": run(call(), words=None),
-    "a call of the client's tool": run(call(name="confirm"), **_WITH_TOOLS),
+    "a call of the client's tool": run(call(name="confirm"), **WITH_TOOLS),
     "a call in chunks": run(_TOOL_CHUNK, words=None),
     "two calls, one of them the target's": run(call(), result(), call(identifier="call-2")),
     "a call, then an error": [started(), *call(), failed()],
-    "an interrupt that waits for a call": [started(**_WITH_TOOLS), *call(), finished(**_PAUSED)],
+    "an interrupt that waits for a call": [started(**WITH_TOOLS), *call(), finished(**_PAUSED)],
     "a result in the run that goes on": [started(), *call(), finished(**_PAUSED), *_NEXT],
     "a result in a branch": [started(parentRunId="run-0"), result(), *text(), finished()],
     "a result in a run whose input resumes": [
@@ -60,9 +60,9 @@ def test_no_violation(name: str, framing: str) -> None:
 
 
 def test_a_tool_that_is_not_the_clients_has_a_result() -> None:
-    verdict = judged(lines(run(call(), **_WITH_TOOLS)))
+    verdict = judged(lines(run(call(), **WITH_TOOLS)))
     assert violated(verdict) == {"AGU-22"}
-    assert outcome(judged(lines(run(call(), result(), **_WITH_TOOLS))), "AGU-22") == "pass"
+    assert outcome(judged(lines(run(call(), result(), **WITH_TOOLS))), "AGU-22") == "pass"
 
 
 def test_run_ids_that_the_client_chose_may_be_guessed() -> None:

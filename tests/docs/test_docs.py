@@ -13,8 +13,10 @@ import click
 import pytest
 
 from conformance import target
+from conformance.baseline_file import parse
 from conformance.catalogue import load
 from conformance.cli import cli
+from conformance.scenarios import all_scenarios
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = sorted((ROOT / "docs").rglob("*.md"))
@@ -49,9 +51,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_requirement_has_a_page(site: Path) -> None:
     folder = site / "reference" / "requirements"
     assert {path.stem for path in folder.glob("*-*.html")} == {requirement.id for requirement in load()}
+    for path in folder.glob("*-*.html"):
+        for heading in ("Why", "How it is decided", "Good", "Bad", "Source"):
+            assert f">{heading}" in path.read_text(), f"{path.stem}: {heading}"
     page = (folder / "ORD-01.html").read_text()
-    for heading in ("Why", "How it is decided", "Good: ", "Bad: ", "Source"):
-        assert f">{heading}" in page
     assert "a run's seq has gaps" in page.replace("&#39;", "'")
 
 
@@ -100,6 +103,14 @@ def test_target_files_in_pages_are_read(path: Path, tmp_path: Path) -> None:
             file = tmp_path / "target.toml"
             file.write_text(block)
             target.read(file)
+
+
+def test_baselines_in_pages_are_read() -> None:
+    text = (ROOT / "docs" / "how-to" / "baselines.md").read_text()
+    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = [scenario.name for scenario in all_scenarios()]
+    (entry,) = parse(block, path="baselines.md", catalogue=load(), scenarios=names).known
+    assert None not in [getattr(entry, key) for key in entry.__struct_fields__ if key != "path"]
 
 
 def test_the_reference_is_of_the_code(site: Path) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from conformance.baseline import Baseline, Comparison, compare, load
+from conformance.baseline import Baseline, Comparison, compare
+from conformance.baseline_file import load
 from conformance.catalogue import load as load_catalogue
 from conformance.errors import UsageError
 from conformance.runner import Options, verify

@@ -111,7 +111,7 @@ def test_an_agent_that_was_not_driven_is_told(suite: Suite, capsys: pytest.Captu
 )
 def test_each_agent_of_the_suite_is_whole(folder: Path) -> None:
     """Its target file and baseline are as they must be, and every known violation says where it comes from."""
-    from conformance.baseline import load
+    from conformance.baseline_file import load
     from conformance.catalogue import load as load_catalogue
     from conformance.scenarios import all_scenarios
     from conformance.target import load as load_target

@@ -15,30 +15,11 @@ from conformance.cli import cli
 from conformance.history.store import HistoryReader
 from conformance.launch import Launched, free_port
 from conformance.rejudge import judge_recording
+from tests.load.rare import SECRET, SECRET_ENV, target_file
+from tests.load.scrape import scraped
 
 ROOT = Path(__file__).parents[2]
-SECRET = "a-secret-of-enough-bytes-for-the-tests"
-
-
-def target_file(folder: Path, defect: str, every: int) -> Path:
-    """A target file for the reference engine with a rare defect."""
-    path = folder / "target.toml"
-    python = f"env PYTHONPATH={ROOT} {sys.executable}"
-    path.write_text(
-        f"""
-[target]
-url = "ws://127.0.0.1:{{port}}/ws"
-command = "{python} -m tests.load.rare_engine {defect} {every} --port {{port}} --secret-env RARE_SECRET"
-health = "http://127.0.0.1:{{port}}/ready"
-[auth]
-scheme = "jwt-hs256"
-secret_env = "RARE_SECRET"
-[load]
-think_s = 0.2
-mix = {{ chat = 3, tools = 1 }}
-"""
-    )
-    return path
+MIX = "think_s = 0.2\nmix = { chat = 3, tools = 1 }"
 
 
 def loaded(folder: Path, *words: str) -> tuple[int, dict[str, Any]]:
@@ -56,11 +37,11 @@ def outcomes(verdict: dict[str, Any]) -> dict[str, str]:
 def test_a_rare_defect_is_flagged_with_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: str, requirement: str
 ) -> None:
-    monkeypatch.setenv("RARE_SECRET", SECRET)
+    monkeypatch.setenv(SECRET_ENV, SECRET)
     code, verdict = loaded(
         tmp_path,
         "--target",
-        str(target_file(tmp_path, defect, 60)),
+        str(target_file(tmp_path / "target.toml", defect, 1 / 60, load=MIX)),
         "--users",
         "20",
         "--spawn-rate",
@@ -127,10 +108,11 @@ async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objectiv
         locust += ["-u", "10", "-r", "10", "-t", "4s", "--host", url, "--processes", "2"]
         locust += ["--master-bind-port", str(master := free_port()), "--master-port", str(master)]
         locust += ["--target-file", str(tmp_path / "target.toml")]
-        locust += ["--out", str(tmp_path / "out")]
+        locust += ["--metrics", str(metrics := free_port()), "--out", str(tmp_path / "out")]
         process = await asyncio.create_subprocess_exec(
             *locust, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
+        told = await scraped(metrics, process, "agent_conformance_events_total", 1)
         said, _ = await process.communicate()
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_bytes())
     assert process.returncode == 1, said.decode()
@@ -138,3 +120,7 @@ async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objectiv
     assert (objective["name"], objective["verdict"]) == ("first_event_ms", "violated")
     assert [each["id"] for each in verdict["requirements"] if each.get("findings")] == []
     assert not [warning for warning in verdict["warnings"] if "lost" in warning]
+    assert told["agent_conformance_connections"] > 0
+    assert "FAIL" in said.decode()
+    assert "violated  first_event_ms" in said.decode()
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"report.html", "histograms.json"}

@@ -41,10 +41,11 @@ class Tab:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self._navigate("about:blank")
-        self._navigate(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
+        self.visit("about:blank")
+        self.visit(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
 
-    def _navigate(self, address: str) -> None:
+    def visit(self, address: str) -> None:
+        """Go to an address, and wait until it is loaded."""
         self.events.clear()
         self.call("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
@@ -68,13 +69,14 @@ class Tab:
         return [event["params"]["request"]["url"] for event in sent]
 
     def screenshot(self, path: Path, selector: str = "html", *, height: int | None = None) -> None:
-        """Write a picture of an element, of at most that height in px."""
+        """Write a picture of an element, of at most that height in px, in the format of the file's name."""
         box = self.run(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)}); const b = e.getBoundingClientRect();"
             "return {x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}; })()"
         )
         clip = box | {"height": min(box["height"], height or box["height"]), "scale": 1}
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        form = {"format": "webp", "quality": 70} if path.suffix == ".webp" else {"format": "png"}
+        shot = self.call("Page.captureScreenshot", **form, captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 
 

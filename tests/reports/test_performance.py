@@ -10,7 +10,9 @@ import pytest
 
 from conformance.verdict import Block, Distribution
 from reports.charts import percentile
+from reports.compare import Run, compare
 from reports.performance import ALPHA, compared, quantile, rarity, slower
+from reports.stability import document
 from tests.reports.report_verdicts import passing
 
 RECORDED = Path(__file__).with_name("recorded_waits.json")
@@ -72,6 +74,14 @@ def test_runs_are_compared_by_their_percentiles(recorded: dict[int, int]) -> Non
     ]
     (waits,) = compared(*sides)
     assert waits.regressed
+    told = [f"2026-11-21T08:{minute:02}:00Z" for minute in range(2 * RUNS)]
+    for begun, by_turns in ((told, False), (told[::2] + told[1::2], True)):
+        runs = [
+            Run(msgspec.structs.replace(verdict, began=begun[n]), str(n))
+            for n, verdict in enumerate(sides[0] + sides[1])
+        ]
+        text = str(document(compare(runs[:RUNS], runs[RUNS:])))
+        assert ("not run by turns" in text) is not by_turns
     assert waits.samples == (RUNS * SAMPLES, RUNS * SAMPLES)
     assert all(after.value > before.value for before, after in zip(waits.before, waits.after, strict=True))
     assert compared(sides[0], [passing()]) == []
@@ -90,11 +100,28 @@ def test_runs_of_one_engine_on_a_busy_machine_are_not_taken_for_a_regression() -
     assert sum(p is not None and p <= 0.01 for p in found) <= len(splits) * 0.01
 
 
-@pytest.mark.parametrize("wins", range(13))
-def test_the_chance_of_so_many_wins_is_that_of_counting_all_orders(wins: int) -> None:
+@pytest.mark.parametrize("ahead", range(4))
+def test_the_chance_of_so_many_ahead_is_that_of_counting_all_orders(ahead: int) -> None:
     orders = [set(chosen) for chosen in itertools.combinations(range(7), 4)]
-    likely = sum(sum(a > b for a in order for b in range(7) if b not in order) >= wins for order in orders)
-    assert rarity(3, 4, wins) == pytest.approx(likely / len(orders))
+    likely = sum(min(order) >= ahead for order in orders)
+    assert rarity(3, 4, ahead) == pytest.approx(likely / len(orders))
+
+
+@pytest.mark.parametrize(("runs", "disturbed"), [(5, 0), (6, 1), (8, 2), (10, 4)])
+def test_so_many_disturbed_runs_of_the_baseline_hide_nothing(runs: int, disturbed: int) -> None:
+    baseline = [100.0] * (runs - disturbed) + [300.0] * disturbed
+    p = slower(baseline, [130.0] * runs)
+    assert p is not None
+    assert p <= ALPHA
+    hidden = slower([*baseline[1:], 300.0], [130.0] * runs)
+    assert hidden is not None
+    assert hidden > ALPHA
+
+
+def test_one_run_of_the_candidate_that_is_as_fast_as_ever_is_enough_not_to_claim_anything() -> None:
+    p = slower([100.0] * 8, [130.0] * 7 + [101.0])
+    assert p is not None
+    assert p > ALPHA
 
 
 def test_a_percentile_lies_within_its_bounds_which_few_samples_do_not_have() -> None:

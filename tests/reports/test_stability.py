@@ -1,14 +1,19 @@
+from datetime import date
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from conformance.baseline_file import parse
+from conformance.catalogue import load
 from conformance.cli import run
-from conformance.verdict import Outcome, Verdict, overall, summarise
+from conformance.verdict import Outcome, Verdict, judged_by, overall, summarise
 from reports.compare import Change, Comparison, Run, compare
 from reports.document import markdown
 from reports.html import render_document
-from reports.stability import Advice, advice, document
+from reports.recommendation import Advice, advice
+from reports.stability import document
+from reports.waivers import State, waivers
 from reports.writer import write_all
 from tests.reports.report_verdicts import HOSTILE, LONG, hostile, passing, sample
 from tests.reports.test_report_html import Page
@@ -132,3 +137,90 @@ def test_wrong_usage_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "verdict.json").write_text("[]")
     assert run(["report", str(tmp_path)]) == 64
     assert "not a verdict of the kit" in capsys.readouterr().err
+
+
+ENTRY = '[[known]]\nrequirement = "ISO-01"\nreason = "Shown to <b>all</b>."\nowner = "a | b"\nsince = 2026-11-01\n'
+
+
+def waived(text: str, *after: Verdict) -> Comparison:
+    """A comparison whose candidate violates ISO-01, unless said otherwise, with a baseline file."""
+    catalogue = load()
+    known = parse(text, path="known.toml", catalogue=catalogue, scenarios=["crowd"])
+    verdicts = after or (only_iso(),)
+    runs = [Run(verdict, f"{number}/report.html") for number, verdict in enumerate(verdicts, start=1)]
+    return compare([Run(passing(), "../old/report.html")], runs, waivers(verdicts, known, today=date(2026, 11, 21)))
+
+
+def only_iso() -> Verdict:
+    """A verdict by which ISO-01 is violated, once, and nothing else."""
+    violated = next(each for each in sample().requirements if each.id == "ISO-01")
+    requirements = tuple(violated if each.id == "ISO-01" else each for each in passing().requirements)
+    return judged_by(passing(), requirements)
+
+
+def test_what_is_waived_is_no_reason_to_block_and_is_told_with_its_age() -> None:
+    comparison = waived(ENTRY)
+    assert advice(comparison) == (Advice.WAIVERS, ["A waiver stands for each violation of ISO-01."])
+    assert comparison.regressions == []
+    (row,) = [row for row in comparison.rows if row.id == "ISO-01"]
+    assert comparison.waived(row)
+    text = markdown(document(comparison))
+    assert "| known.toml:1 | [ISO-01](1/report.html#violation-ISO-01) | in force | any | Shown to &lt;b&gt;all" in text
+    assert "| 2026-11-01 | 20 days | for ever | 1 of 1 run |" in text
+    assert "a \\| b" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "expected", "state"),
+    [
+        (f"{ENTRY}expires = 2026-11-20\n", only_iso(), Advice.BLOCK, State.EXPIRED),
+        (f'{ENTRY}finding = "another cause"\n', only_iso(), Advice.BLOCK, State.STALE),
+        (ENTRY, passing(), Advice.WAIVERS, State.STALE),
+        (f"{ENTRY}flaky = true\n", passing(), Advice.APPROVE, State.NOT_SEEN),
+        (ENTRY, with_outcome(passing(), ISO_01=Outcome.UNKNOWN), Advice.WAIVERS, State.UNDECIDED),
+    ],
+)
+def test_a_waiver_counts_as_far_as_it_is_true(text: str, after: Verdict, expected: Advice, state: State) -> None:
+    comparison = waived(text, after)
+    assert [waiver.state for waiver in comparison.waivers] == [state]
+    assert advice(comparison)[0] is expected
+
+
+def test_a_waiver_that_stands_for_something_in_one_of_the_runs_is_in_force() -> None:
+    (waiver,) = waived(ENTRY, only_iso(), passing(), only_iso()).waivers
+    assert (waiver.state, waiver.seen_in, waiver.runs) == (State.IN_FORCE, 2, 3)
+
+
+def test_for_how_long_something_is_unknown_is_told_as_far_as_runs_tell_it() -> None:
+    def began(verdict: Verdict, day: int) -> Verdict:
+        return msgspec.structs.replace(verdict, began=f"2026-11-{day:02}T08:00:00.000Z")
+
+    unknown = with_outcome(passing(), ISO_01=Outcome.UNKNOWN)
+    for before, said in (
+        (began(passing(), 3), "(last decided on 2026-11-03, 14 days before the last run)"),
+        (began(unknown, 7), "(in none of 2 runs since 2026-11-07, 10 days)"),
+        (msgspec.structs.replace(unknown, began=None), "(in none of 1 run since 2026-11-17, 0 days)"),
+    ):
+        comparison = compare([Run(before, "a")], [Run(began(unknown, 17), "b")])
+        assert said in str(document(comparison))
+
+
+def test_every_sentence_that_claims_something_links_to_what_it_rests_on() -> None:
+    written = document(waived(ENTRY, only_iso(), sample()))
+    stated = ("Method: ", "Each run was driven", "Block: ", "Approve with waivers: ", "Approve: ")
+    bare = [claim.text for section in written.sections for claim in section.claims if not claim.links]
+    assert [text for text in bare if not text.startswith(stated)] == []
+
+
+def test_the_command_takes_a_baseline_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(passing(), here / "old")
+    write_all(only_iso(), here / "new")
+    words = ["report", "new", "--against", "old", "--baseline", "known.toml"]
+    Path("known.toml").write_text(ENTRY)
+    assert run(words) == 0
+    assert run([*words, "--fail-on", "regression"]) == 0
+    assert "approve with waivers: A waiver stands for each violation of ISO-01." in capsys.readouterr().out
+    Path("known.toml").write_text(f"{ENTRY}expires = 2026-01-01\n")
+    assert run(words) == 1
+    assert run([*words, "--fail-on", "regression"]) == 1
+    assert run(["report", "new", "--baseline", "known.toml"]) == 64

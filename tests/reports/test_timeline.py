@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from msgspec.structs import replace
 from conformance.verdict import Finding, Verdict
 from reports import html
 from reports.scene import scenes
-from reports.timeline import Drawing, Lane, Timeline, blamed, is_absence
+from reports.timeline import Drawing, Lane, Mark, Timeline, blamed, is_absence, unlabel
 from tests.reports.histories import OTHER, OWNER, judged, leaking
 from tests.reports.report_verdicts import HOSTILE, LONG
 from tests.reports.test_report_html import Page
@@ -57,6 +58,16 @@ def test_the_frame_that_reached_the_wrong_user_is_marked_in_their_lane(history: 
     assert len(timeline.links) == 1
 
 
+def test_the_frame_that_proves_it_has_its_label_where_another_stands_in_its_way() -> None:
+    drawing = Lane(0, "User B", "", "connection")
+    drawing.marks += [Mark(100.0, "received", "", "thinking"), Mark(200.0, "received", "", "tool started")]
+    unlabel(drawing)
+    assert [mark.label for mark in drawing.marks] == ["thinking", ""]
+    assert 100 < drawing.labelled_to < 200
+    unlabel(drawing)
+    assert drawing.labelled_to == 0
+
+
 def test_findings_may_have_histories_of_their_own_in_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
@@ -65,6 +76,19 @@ def test_findings_may_have_histories_of_their_own_in_a_folder(tmp_path: Path) ->
     (folder / "history.jsonl").rename(tmp_path / "history.jsonl")
     outside = pointed(verdict, "../history.jsonl:2")
     assert kinds(drawn(outside, folder, "ISO-01")) == kinds(drawn(outside, None, "ISO-01"))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "label"), [((), ""), (("tool_started",), "no start told"), (("started", "tool_started"), "")]
+)
+def test_a_start_is_missed_only_where_that_of_the_run_was_seen(
+    history: Path, left_out: tuple[str, ...], label: str
+) -> None:
+    scene = scenes(judged(leaking(), history), history)["ISO-01"]
+    begun = next(moment for moment in scene.moments if moment.what == "tool_started")
+    done = dataclasses.replace(begun, what="tool_completed", at_ms=begun.at_ms + 50, until_ms=begun.at_ms + 50)
+    scene.moments = [moment for moment in (*scene.moments, done) if moment.what not in left_out]
+    assert [bar.label for bar in lane_of(Drawing(scene).timeline(), "tool").bars] == [label]
 
 
 def test_the_lanes_hold_run_tools_model_calls_and_faults(history: Path) -> None:
