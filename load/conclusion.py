@@ -53,6 +53,10 @@ def _measurements(whole: Whole) -> list[Measurement]:
     seconds = max(1, len(whole.seconds))
     done = sum(whole.outcomes.values())
     asked = sum(told[0] for told in whole.seconds.values())
+    error_us = whole.clock_error_us
+    if error_us:
+        found.append(Measurement("target's clock ahead by", whole.clock_offset_us / 1000, "ms", whole.workers))
+        found.append(Measurement("target's clock known to within", error_us / 1000, "ms", whole.workers))
     return [
         *found,
         Measurement("generator CPU", whole.cpu_percent, "%", seconds),

@@ -18,6 +18,7 @@ from load.sketch import Sketch, buckets
 DELIVERY, FIRST_EVENT, RUN = "delivery", "first event", "run"
 Key = tuple[str, str, str]
 WHILE_LATE = ", while the generator was late"
+UNCLOCKED = ", before the clock was known"
 _KEPT = 4096
 _NEGLIGIBLE = 0.1
 _SECOND_US = 1_000_000
@@ -41,14 +42,16 @@ class Measure(Check):
     `delivery` is the time from an event's timestamp to its arrival, `first event` that from the question (in the
     open model: from when it was due, also where the user had to connect first) to the run's first event, `run` that to
     its last. What came while the generator itself was late is kept apart (`WHILE_LATE`): it took at most as long as was
-    measured.
+    measured. So is delivery before the target's clock was known to within a tenth of its bound (`UNCLOCKED`).
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sketches: dict[Key, Sketch] = {}
         self.seconds: dict[int, Second] = {}
-        self.offset = Offset(exact=self.world.header.same_clock)
+        header = self.world.header
+        enough_ms = header.bounds.scaled_ms(header.bounds.delivery_p95_ms) * _NEGLIGIBLE
+        self.offset = Offset(exact=header.same_clock, enough_us=enough_ms * 1000)
         self._began = _EPOCH + self.world.header.began_us * _US
         self._buffers: dict[Key, list[int]] = {}
 
@@ -176,6 +179,8 @@ class Measure(Check):
         return second
 
     def _keep(self, key: Key, counted: Sequence[int]) -> None:
+        if not self.offset.trusted and key[0].startswith(DELIVERY):
+            key = (f"{DELIVERY}{UNCLOCKED}", *key[1:])
         kept = self._buffers.setdefault(key, [])
         kept += counted
         if len(kept) >= _KEPT:

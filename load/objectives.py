@@ -24,6 +24,8 @@ _PERCENTILES = (
 )
 _ERRORS = 0.01
 _TOO_WIDE = 0.1
+_EARLY_US = 5_000.0
+_FEW = 0.01
 _MET: dict[Decision, Met] = {Decision.BELOW: Met.MET, Decision.ABOVE: Met.VIOLATED, Decision.UNDECIDED: Met.UNDECIDED}
 
 
@@ -101,7 +103,7 @@ def _all(goals: Goals, behaviour: str | None, whole: Whole, doubts: Doubts) -> I
         if bound is not None:
             excuse = doubts.behind or (_clock(bound, whole) if what == DELIVERY else None)
             judged = _percentile(name, what, percent, bound, behaviour, whole)
-            if judged.samples and (excuse or (doubts.late and judged.verdict is not Met.MET)):
+            if excuse or (judged.samples and doubts.late and judged.verdict is not Met.MET):
                 judged = replace(judged, verdict=Met.UNDECIDED, reason=excuse or doubts.late or "", needed=None)
             yield judged
     if goals.delivered is not None:
@@ -119,6 +121,10 @@ def _clock(bound_ms: float, whole: Whole) -> str | None:
         return "the target's clock is not known: it tells no time in its greeting"
     if error / 1000 > bound_ms * _TOO_WIDE:
         return f"the target's clock is known to within {error / 1000:,.0f} ms only"
+    delivery = whole.sketch(DELIVERY)
+    early = delivery.samples - delivery.over(-max(error, _EARLY_US))
+    if share(early, delivery.samples, _FEW) is Decision.ABOVE:
+        return f"{early:,} of {delivery.samples:,} events came before their timestamps: set [bounds] same_clock = false"
     return None
 
 

@@ -33,7 +33,8 @@ class Report(msgspec.Struct, frozen=True):
     `shares` are the counts behind requirements that are decided by a share: hits, samples, the share allowed. Of each
     sketch there is its key and its counts; of each second (since `began_us`) the questions, ended runs, events, and
     counts of delivery latencies. `outcomes` are behaviours, why they did not go well, if so, and how often.
-    `clock_error_us` is how well the target's clock is known, None where it is not.
+    `clock_offset_us` is the target's clock less this one's, `clock_error_us` how far off that may be: None where it is
+    not known.
     """
 
     worker: int
@@ -48,10 +49,11 @@ class Report(msgspec.Struct, frozen=True):
     cpu_percent: list[float]
     peak_mb: float
     clock_error_us: float | None
+    clock_offset_us: int = 0
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """What all generators of a load have seen together."""
+    """What all generators of a load have seen together. `clock_offset_us` is the largest of theirs."""
 
     verdict: Verdict
     shares: dict[str, tuple[int, int, float]]
@@ -63,6 +65,7 @@ class Whole(msgspec.Struct, frozen=True):
     cpu_percent: float
     peak_mb: float
     clock_error_us: float | None
+    clock_offset_us: int
     workers: int
 
     def sketch(self, what: str, behaviour: str | None = None) -> Sketch:
@@ -140,6 +143,7 @@ def merge(reports: Sequence[Report]) -> Whole:
         cpu_percent=sum(cpu) / len(cpu) if cpu else 0.0,
         peak_mb=max(report.peak_mb for report in ordered),
         clock_error_us=None if None in errors else max(error for error in errors if error is not None),
+        clock_offset_us=max((report.clock_offset_us for report in ordered), key=abs),
         workers=len(ordered),
     )
 

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from starlette.websockets import WebSocketDisconnect
@@ -91,6 +92,7 @@ class Connection:
         self._room: asyncio.Event | None = None
         self._holds: dict[str, Hold] = {}
         self._floors: dict[str, int] = {}
+        self._begun: set[str] | None = None
         self._closing: tuple[CloseCode, str] | None = None
 
     @property
@@ -111,6 +113,8 @@ class Connection:
                 self._floors.pop(event.run_id, None)
             if event.seq <= floor:
                 return
+        if self._begun is not None and event.seq == 1:
+            self._begun.add(event.run_id)
         self.offer(event.text)
 
     def offer(self, text: str) -> None:
@@ -149,6 +153,15 @@ class Connection:
             self._loop.call_later(self._close_grace_s, self._end)
         self._make_room()
 
+    @contextmanager
+    def noting_begun(self) -> Iterator[set[str]]:
+        """The runs whose first event was sent live within the block; blocks do not nest."""
+        self._begun = set()
+        try:
+            yield self._begun
+        finally:
+            self._begun = None
+
     def hold(self, run_id: str) -> Hold:
         """Keep the run's live events back from now on, for a replay to bring them in their order."""
         return self._holds.setdefault(run_id, Hold())
@@ -181,27 +194,22 @@ class Connection:
         """Send what is queued, or a part of it and the rest in a later turn, so that the others have theirs."""
         if self._over.done():
             return
-        if not self._outbox:
-            self._sending = False
-            if self._closing is not None:
-                self._end()
-            return
         try:
             unsent = self._transport.send_texts(self._take_batch())
         except Exception as error:
             self._end(error)
             return
-        if unsent is None and self._closing is None and not self._outbox:
-            self._sending = False
-        elif unsent is None:
-            self._outgoing.add(self)
+        if unsent is None:
+            self._go_on()
         else:
             self._unsent = asyncio.ensure_future(unsent)
             self._unsent.add_done_callback(self._note_sent)
 
     def _go_on(self) -> None:
-        if self._outbox or self._closing is not None:
+        if self._outbox:
             self._outgoing.add(self)
+        elif self._closing is not None:
+            self._end()
         else:
             self._sending = False
 

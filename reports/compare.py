@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from conformance.catalogue import Level
 from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
+from reports.goals import Goal, held
 from reports.performance import BY, Waits, compared
 from reports.waivers import Waiver, Waivers
 
@@ -103,10 +104,16 @@ class Comparison:
         return [f"The p95 of the {waits.name} is more than {BY} higher." for waits in self.waits if waits.regressed]
 
     @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The objectives of loads."""
+        return held([run.verdict for run in self.baseline], [run.verdict for run in self.candidate])
+
+    @property
     def regressions(self) -> list[str]:
         """What the candidate does worse, a sentence each: what it breaks that is not waived, and where it is slower."""
+        goals = [f"The objective {goal.name} is violated and was not." for goal in self.goals if goal.broken]
         broken = [row for row in self.changed(Change.BROKEN) if not self.waived(row)]
-        return [f"{row.id} ({row.level}) is violated and was not." for row in broken] + self.slower
+        return [f"{row.id} ({row.level}) is violated and was not." for row in broken] + goals + self.slower
 
 
 def compare(baseline: Sequence[Run], candidate: Sequence[Run], known: Waivers | None = None) -> Comparison:

@@ -10,8 +10,8 @@ from reports.document import Claim, Link, Section
 from reports.phrases import plural
 
 _RULES = (
-    "Block: a MUST is violated that no waiver in force stands for, or a wait is claimed to be slower, or no MUST was "
-    "decided, or the kit failed.",
+    "Block: a MUST is violated that no waiver in force stands for, or an objective of a load, or a wait is claimed to "
+    "be slower, or no MUST was decided, or the kit failed.",
     "Approve with waivers: else, where a waiver stands for a violated MUST, where a MUST that applies was not decided, "
     "where a SHOULD is violated, or where a waiver is not true any more (expired, or of something that is not seen).",
     "Approve: else.",
@@ -45,6 +45,8 @@ def _against(comparison: Comparison) -> Iterator[str]:
     failed = comparison.judged(Level.MUST, Outcome.FAIL)
     if grave := [row.id for row in failed if not comparison.waived(row)]:
         yield f"A MUST is violated: {', '.join(grave)}."
+    if missed := [goal.name for goal in comparison.goals if goal.violated]:
+        yield f"An objective is violated: {', '.join(missed)}."
     yield from comparison.slower
     if not comparison.judged(Level.MUST, Outcome.PASS) and not failed:
         yield "Not one MUST was decided."

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from conformance.catalogue import Level
 from conformance.verdict import Outcome, Verdict
+from reports import goals
 from reports.compare import Change, Comparison, Judged, Row
 from reports.document import Claim, Document, Link, Section, address, table
 from reports.outline import ORDER
@@ -30,6 +31,7 @@ def document(comparison: Comparison) -> Document:
         _family("isolation", "Isolation and security", comparison, _ISOLATION),
         _integration(comparison),
         _performance(comparison),
+        *goals.section(comparison.goals),
         _family("source", "Source contracts", comparison, _SOURCE),
         _critical(comparison),
         risks(comparison),

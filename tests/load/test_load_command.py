@@ -15,31 +15,11 @@ from conformance.cli import cli
 from conformance.history.store import HistoryReader
 from conformance.launch import Launched, free_port
 from conformance.rejudge import judge_recording
+from tests.load.rare import SECRET, SECRET_ENV, target_file
 from tests.load.scrape import scraped
 
 ROOT = Path(__file__).parents[2]
-SECRET = "a-secret-of-enough-bytes-for-the-tests"
-
-
-def target_file(folder: Path, defect: str, share: float) -> Path:
-    """A target file for the reference engine with a rare defect."""
-    path = folder / "target.toml"
-    python = f"env PYTHONPATH={ROOT} {sys.executable}"
-    path.write_text(
-        f"""
-[target]
-url = "ws://127.0.0.1:{{port}}/ws"
-command = "{python} -m tests.load.rare_engine {defect} {share} --port {{port}} --secret-env RARE_SECRET"
-health = "http://127.0.0.1:{{port}}/ready"
-[auth]
-scheme = "jwt-hs256"
-secret_env = "RARE_SECRET"
-[load]
-think_s = 0.2
-mix = {{ chat = 3, tools = 1 }}
-"""
-    )
-    return path
+MIX = "think_s = 0.2\nmix = { chat = 3, tools = 1 }"
 
 
 def loaded(folder: Path, *words: str) -> tuple[int, dict[str, Any]]:
@@ -57,11 +37,11 @@ def outcomes(verdict: dict[str, Any]) -> dict[str, str]:
 def test_a_rare_defect_is_flagged_with_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: str, requirement: str
 ) -> None:
-    monkeypatch.setenv("RARE_SECRET", SECRET)
+    monkeypatch.setenv(SECRET_ENV, SECRET)
     code, verdict = loaded(
         tmp_path,
         "--target",
-        str(target_file(tmp_path, defect, 1 / 60)),
+        str(target_file(tmp_path / "target.toml", defect, 1 / 60, load=MIX)),
         "--users",
         "20",
         "--spawn-rate",

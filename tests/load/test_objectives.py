@@ -61,6 +61,14 @@ def test_a_clock_that_is_not_known_well_enough_says_nothing() -> None:
     assert judged(Objectives(first_event_ms=500), whole(clock_error_us=None)).verdict is Met.MET
 
 
+def test_events_before_their_time_say_that_the_clocks_differ() -> None:
+    early = whole(fast=4_000, early=1_000)
+    judged_early = judged(P95, early)
+    assert judged_early.verdict is Met.UNDECIDED
+    assert judged_early.reason.startswith("1,000 of 5,000 events came before their timestamps")
+    assert judged(P95, whole(fast=5_000, early=20)).verdict is Met.MET
+
+
 def test_a_behaviour_has_its_own() -> None:
     goals = Objectives(behaviours={"chat": Goals(p95_ms=500), "tools": Goals(p95_ms=500)})
     chat, tools = objectives.judge(goals, whole(), late_ms=100.0)

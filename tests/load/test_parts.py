@@ -29,17 +29,38 @@ def test_there_is_no_such_shape() -> None:
 
 def test_the_quickest_greeting_tells_most_of_the_clock() -> None:
     offset = Offset()
-    assert offset.error_us is None
+    assert offset.error_us(0) is None
+    assert not offset.trusted
     offset.learn(sent=0, told=1_010_000, came=20_000)
     offset.learn(sent=100_000, told=1_180_000, came=160_000)
     assert offset.us == 1_000_000
-    assert offset.error_us == 10_000.0
+    assert offset.error_us(20_000) == 10_000.0
+
+
+def test_what_is_known_of_a_clock_ages() -> None:
+    hour = 3_600_000_000
+    offset = Offset()
+    offset.learn(sent=0, told=1_010_000, came=20_000)
+    assert offset.error_us(20_000 + hour) == pytest.approx(10_000 + 54_000)
+    offset.learn(sent=hour, told=1_320_000 + hour, came=60_000 + hour)
+    assert offset.us == 1_290_000
+    assert offset.error_us(60_000 + hour) == pytest.approx(64_000, rel=1e-3)  # so far off was the last before
+
+
+def test_a_clock_is_trusted_once_it_is_known_well_enough() -> None:
+    offset = Offset(enough_us=50_000)
+    known = []
+    for sent, came in ((0, 400_000), (500_000, 504_000)):
+        offset.learn(sent=sent, told=1_000_000 + sent, came=came)
+        known.append((offset.trusted, offset.error_us(came)))
+    assert known == [(False, 200_000), (True, 2_000)]
 
 
 def test_the_same_clock_is_not_learnt() -> None:
     offset = Offset(exact=True)
     offset.learn(sent=0, told=5_000, came=10)
-    assert (offset.us, offset.error_us) == (0, 0)
+    assert offset.trusted
+    assert (offset.us, offset.error_us(3_600_000_000)) == (0, 0)
 
 
 def test_what_a_target_cannot_do_is_not_done() -> None:

@@ -8,7 +8,7 @@ from load.result import Report, Whole, merge
 from load.sketch import Sketch
 from tests.reports.report_verdicts import passing
 
-SLOW_US, FAST_US = 900_000, 20_000
+SLOW_US, FAST_US, EARLY_US = 900_000, 20_000, -300_000
 
 
 def verdict() -> Verdict:
@@ -27,13 +27,14 @@ def report(
     lost: int = 0,
     failed: int = 0,
     doubtful: int = 0,
+    early: int = 0,
     late_us: int = 1_000,
     behind_us: int = 0,
     clock_error_us: float | None = 0.0,
 ) -> Report:
     """A report of a load of one behaviour; `doubtful` slow samples were seen while the generator was late.
 
-    Each run began `behind_us` later than it was due (open model).
+    `early` samples came before their timestamps. Each run began `behind_us` later than it was due (open model).
     """
     counts = sketched(fast=fast, slow=slow)
     late = f"{DELIVERY}, while the generator was late"
@@ -43,7 +44,7 @@ def report(
         verdict=verdict(),
         shares={"DLV-01": (lost, fast + slow, 0.001)},
         sketches=[
-            (DELIVERY, "chat", "TEXT", counts),
+            (DELIVERY, "chat", "TEXT", counts | ({EARLY_US: early} if early else {})),
             (FIRST_EVENT, "chat", "", counts),
             (RUN, "chat", "", counts),
             *([(late, "chat", "TEXT", {SLOW_US: doubtful})] if doubtful else []),

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from tests.interop.agent import agents, install
 from tests.interop.suite import SECRET
+from tests.load import rare
 from tests.reports.browser import browser
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,8 @@ FAULTS = {
 REPORTS = ("report.html", "report.md")
 RUNS = 5
 SLOW = "batched-answers"
+LOADS: dict[str, tuple[str, float] | None] = {"load": None, "load-delays": ("delays", 0.06)}
+MIX = "mix = { chat = 5, tools = 3, parallel_tools = 2, long_stream = 1, reconnect = 0.5 }"
 THIRD_PARTY = "pydantic-ai"
 """An agent of `tests/interop`."""
 LARGEST = 150_000
@@ -69,6 +72,19 @@ def keep(out: Path, folder: Path, names: tuple[str, ...]) -> None:
     for name in names:
         shutil.copy(out / name, folder / name)
     print(folder.relative_to(SAMPLES), flush=True)
+
+
+def loaded(folder: Path, *, defect: tuple[str, float] | None) -> None:
+    """Load the reference engine, or one with a rare defect, and keep the report."""
+    os.environ.setdefault(rare.SECRET_ENV, rare.SECRET)
+    target: tuple[str, ...] = ("--reference",)
+    if defect is not None:
+        file = ROOT / "reports/out" / f"{folder.name}.toml"
+        file.parent.mkdir(exist_ok=True)
+        target = ("--target", os.path.relpath(rare.target_file(file, *defect, load=MIX)))
+    with TemporaryDirectory() as out:
+        kit("load", *target, "--users", "200", "--duration", "40s", "--seed", SEED, "--out", out, "--quiet")
+        keep(Path(out), folder, REPORTS)
 
 
 def regression(folder: Path) -> None:
@@ -110,6 +126,7 @@ def main(parts: list[str]) -> None:
             for family, fault in FAULTS.items()
         },
         f"third-party-{THIRD_PARTY}": third_party,
+        **{name: partial(loaded, defect=defect) for name, defect in LOADS.items()},
         "regression": regression,
     }
     for name, make in made.items():

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.reports.browser import Tab, browser
-from tests.reports.samples import FAULTS, LARGEST, PICTURES, SAMPLES, THIRD_PARTY
+from tests.reports.samples import FAULTS, LARGEST, LOADS, PICTURES, SAMPLES, THIRD_PARTY
 
 PAGES = sorted(SAMPLES.rglob("*.html"))
 FAULTY = [f"{family}-{fault}" for family, fault in FAULTS.items()]
@@ -30,7 +30,7 @@ def tab() -> Iterator[Tab]:
 
 def test_there_is_one_of_each() -> None:
     folders = {path.name for path in SAMPLES.iterdir() if path.is_dir()}
-    assert folders == {"reference-engine", "regression", f"third-party-{THIRD_PARTY}", *FAULTY}
+    assert folders == {"reference-engine", "regression", f"third-party-{THIRD_PARTY}", *LOADS, *FAULTY}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(SAMPLES)))
