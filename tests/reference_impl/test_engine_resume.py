@@ -140,32 +140,29 @@ async def test_a_thread_is_replayed_run_by_run() -> None:
 
 
 class LateReadingJournal(Journal):
-    """Lets something happen between the asking for a thread and the reading of it."""
+    """Once `read` is there, tells that a thread was asked for, and reads it when `read` is set."""
 
-    meanwhile: "asyncio.Future[None] | None" = None
+    asked = asyncio.Event()
+    read: asyncio.Event | None = None
 
     async def runs_of_thread(self, user_id: UserId, thread_id: str) -> list[StoredRun]:
-        if self.meanwhile is not None:
+        if self.read is not None:
             self.asked.set()
-            await self.meanwhile
+            await self.read.wait()
         return await super().runs_of_thread(user_id, thread_id)
 
-    @classmethod
-    def wait(cls) -> None:
-        cls.asked = asyncio.Event()
-        cls.meanwhile = asyncio.get_running_loop().create_future()
 
-
-async def test_a_run_that_begins_while_its_thread_is_resumed_comes_once() -> None:
+async def test_a_run_that_begins_while_its_thread_is_resumed_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with engine(parts=Parts(journal=LateReadingJournal)) as target, target.client("alice") as alice:
         past = await alice.run("1", thread_id="t")
-        LateReadingJournal.wait()
+        asked, read = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(LateReadingJournal, "asked", asked)
+        monkeypatch.setattr(LateReadingJournal, "read", read)
         async with target.client("alice") as again:
             await again.send("resume", thread_id="t")
-            await LateReadingJournal.asked.wait()
+            await asked.wait()
             live = await alice.run("2", thread_id="t")
-            assert LateReadingJournal.meanwhile is not None
-            LateReadingJournal.meanwhile.set_result(None)
+            read.set()
             await again.send("resume", run_id="no such run")
             await again.next("error")
             assert [frame for frame in again.seen if "seq" in frame] == [*live, *past]
