@@ -33,11 +33,11 @@ from load.stream import Memory, Stream
 from load.turn import Ended
 
 _LOOK_S = 0.02
-_ENOUGH = 4096
-_TOO_MUCH = 4 * _ENOUGH
+_ENOUGH = 2048
+_TOO_MUCH = 8 * _ENOUGH
 _TOO_LONG_S = 0.1
 _LONG_US = 250_000
-_SLICE_S = 0.005
+_SLICE_S, _BUSY_SLICE_S = 0.001, 0.005
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SELDOM = 100_000
 _REMEMBERED = 32 * 2**20
@@ -132,13 +132,13 @@ class Generator:
 
     async def _judge_in_slices(self) -> None:
         """Judge what has come, and let others do their work in between; not where so much comes that it is too much."""
-        clock = asyncio.get_running_loop().time
-        self.stream.release(before=self.recorder.clock.now() - _LONG_US)
+        clock, stream = asyncio.get_running_loop().time, self.stream
+        stream.release(before=self.recorder.clock.now() - _LONG_US)
         until = clock() + _SLICE_S
-        for _ in self.stream.steps():
-            if clock() >= until and self.stream.waiting < _TOO_MUCH:
+        for _ in stream.steps():
+            if clock() >= until and stream.waiting < _TOO_MUCH:
                 await asyncio.sleep(0)
-                until = clock() + _SLICE_S
+                until = clock() + (_SLICE_S if stream.waiting < _ENOUGH else _BUSY_SLICE_S)
 
     def _crashed(self) -> None:
         self._crashes.append(f"judging crashed: {traceback.format_exc(limit=-3)}")

@@ -1,7 +1,7 @@
 """What generators have seen, as data, and how several of them make one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from conformance.verdict import (
     Outcome,
     RequirementVerdict,
     Verdict,
+    cause,
     judged_by,
 )
 from load.measure import Key
@@ -214,7 +215,7 @@ def _requirement(same: list[RequirementVerdict], shares: Mapping[str, tuple[int,
         first,
         exercised=sum(each.exercised for each in same),
         violations=sum(each.violations for each in same),
-        findings=tuple(finding for each in same for finding in each.findings)[:_SHOWN],
+        findings=tuple(_kept(finding for each in same for finding in each.findings)),
     )
     if first.id in shares:
         return _by_share(together, same, *shares[first.id])
@@ -227,6 +228,15 @@ def _requirement(same: list[RequirementVerdict], shares: Mapping[str, tuple[int,
     elif leading.verdict is Outcome.PASS:
         reason = f"held {together.exercised} times"
     return replace(together, verdict=leading.verdict, reason=reason)
+
+
+def _kept(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the first few, and the first of each further cause."""
+    causes: set[str] = set()
+    for place, finding in enumerate(findings):
+        if place < _SHOWN or cause(finding.message) not in causes:
+            yield finding
+        causes.add(cause(finding.message))
 
 
 def _by_share(

@@ -181,27 +181,22 @@ class Connection:
         """Send what is queued, or a part of it and the rest in a later turn, so that the others have theirs."""
         if self._over.done():
             return
-        if not self._outbox:
-            self._sending = False
-            if self._closing is not None:
-                self._end()
-            return
         try:
             unsent = self._transport.send_texts(self._take_batch())
         except Exception as error:
             self._end(error)
             return
-        if unsent is None and self._closing is None and not self._outbox:
-            self._sending = False
-        elif unsent is None:
-            self._outgoing.add(self)
+        if unsent is None:
+            self._go_on()
         else:
             self._unsent = asyncio.ensure_future(unsent)
             self._unsent.add_done_callback(self._note_sent)
 
     def _go_on(self) -> None:
-        if self._outbox or self._closing is not None:
+        if self._outbox:
             self._outgoing.add(self)
+        elif self._closing is not None:
+            self._end()
         else:
             self._sending = False
 

@@ -1,5 +1,6 @@
 """Who a request is for: ids that are real, bound together once and never changed (IDN-01 to IDN-03)."""
 
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
@@ -68,6 +69,15 @@ def new_id() -> str:
     digits = next(DIGITS)
     variant = VARIANTS[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def new_thread_id() -> str:
+    """A fresh id that cannot be guessed: a version 7 UUID (RFC 9562) with 74 random bits.
+
+    The others are the time: of threads that begin one after the other the journal's index then has neighbours.
+    """
+    time_ms = f"{time.time_ns() // 1_000_000:012x}"
+    return f"{time_ms[:8]}-{time_ms[8:]}-7{new_id()[15:]}"
 
 
 ATOMS = frozenset({type(None), bool, int, float, str, bytes})

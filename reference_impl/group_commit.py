@@ -63,11 +63,8 @@ class GroupCommit(ABC):
 
         A function is called when what was appended before is on record, before what comes after it is delivered.
         """
-        if self.failed:
-            raise JournalFailed("The journal cannot write.")
+        self._begin_soon()
         self._pending.append(item)
-        if not self._busy:
-            self._begin_soon()
 
     async def write(self, apply: Apply[T]) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
@@ -87,14 +84,19 @@ class GroupCommit(ABC):
         """Put `batch` on record: all of it, or nothing and an exception."""
 
     def _begin_soon(self) -> None:
-        self._busy = True
-        # At the end of the next turn of the loop, so that a run that was just accepted has begun.
-        loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, self._begin_group)
+        """Have a commit soon. Raises JournalFailed if there will be none."""
+        if self.failed:
+            raise JournalFailed("The journal cannot write.")
+        if not self._busy:
+            self._busy = True
+            # At the end of the next turn of the loop, so that a run that was just accepted has begun.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._begin_group)
 
     def _begin_group(self) -> None:
-        batch, self._pending = self._pending, []
-        self._write(batch)
+        if not self.failed:
+            batch, self._pending = self._pending, []
+            self._write(batch)
 
     def _write(self, batch: Batch) -> None:
         """Commit `batch`, then call `_note_written`."""

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS memory (
 ) WITHOUT ROWID;
 """
 RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, traceparent, ending"
+CHECKPOINT_EVENTS = 4_096
 # A statement takes many rows; it comes in a few sizes, which the statement cache then knows.
 INSERT_SIZES = (256, 64, 16, 4, 1)
 INSERT_EVENTS = {size: f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * size)}" for size in INSERT_SIZES}
@@ -66,6 +67,7 @@ class Journal(GroupCommit):
         self._path = path
         self._durable = durable
         self._numbers: dict[RunId, int] = {}
+        self._checkpoint_at = CHECKPOINT_EVENTS
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
 
     async def open(self) -> None:
@@ -96,6 +98,7 @@ class Journal(GroupCommit):
         `may_insert` is false if the user may have no more runs, but may still ask for an earlier one. `owns_thread`
         tells that the thread may not be one of somebody else's. Raises JournalFailed.
         """
+        self._begin_soon()
         try:
             self._begin(self._write_connection)
             options = {"thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
@@ -149,6 +152,16 @@ class Journal(GroupCommit):
             for event in events:
                 if event.type.terminal:
                     self._end_run(connection, event)
+
+    def _deliver(self, events: list[Event]) -> None:
+        super()._deliver(events)
+        if self.events_written >= self._checkpoint_at:
+            self._checkpoint_at += CHECKPOINT_EVENTS
+            self._readers.submit(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        """In the readers' thread: move what is written from the log to the database, which takes a while."""
+        self._read_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         if not connection.in_transaction:
@@ -247,7 +260,8 @@ class Journal(GroupCommit):
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if self._durable else 'OFF'}")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        # Seldom, and little then is left to do: `_checkpoint` has done the most of it.
+        connection.execute("PRAGMA wal_autocheckpoint = 16000")
         return connection
 
 

@@ -93,15 +93,15 @@ class LLMManager:
 
     async def _in_time(self, moves: AsyncGenerator[Move, None], silence_s: float) -> AsyncGenerator[Move, None]:
         async with aclosing(moves):
-            while (move := await self._next(moves, silence_s)) is not None:
+            while True:
+                try:
+                    async with asyncio.timeout(silence_s):
+                        move = await anext(moves, None)
+                except TimeoutError:
+                    raise ModelFailed(f"The model said nothing for {silence_s:g} s.") from None
+                if move is None:
+                    return
                 yield move
-
-    async def _next(self, moves: AsyncGenerator[Move, None], silence_s: float) -> Move | None:
-        try:
-            async with asyncio.timeout(silence_s):
-                return await anext(moves, None)
-        except TimeoutError:
-            raise ModelFailed(f"The model said nothing for {silence_s:g} s.") from None
 
 
 def _bound(kept: "OrderedDict[UserId, Answers] | Answers", limit: int) -> None:

@@ -9,7 +9,15 @@ import msgspec
 from reference_impl.agent import BaseAgent
 from reference_impl.agent_classes import AgentClassRegistry
 from reference_impl.bridge import AgentWebSocketBridge
-from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id, require_immutable
+from reference_impl.context import (
+    RunId,
+    ThreadId,
+    UserExecutionContext,
+    UserId,
+    new_id,
+    new_thread_id,
+    require_immutable,
+)
 from reference_impl.delivery_tracker import EventDeliveryTracker
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.errors import EngineError, Refusal
@@ -125,7 +133,7 @@ class AgentExecutionRegistry:
     def _context(self, agent_type: str, user_id: UserId, context: RequestContext) -> UserExecutionContext:
         return UserExecutionContext(
             user_id=user_id,
-            thread_id=ThreadId(context.thread_id or self.new_id()),
+            thread_id=ThreadId(context.thread_id or self.new_thread_id()),
             run_id=RunId(self.new_id()),
             request_id=context.request_id,
             agent_name=agent_type,
@@ -181,8 +189,12 @@ class AgentExecutionRegistry:
     # What is known of runs.
 
     def new_id(self) -> str:
-        """The id of a new run or thread."""
+        """The id of a new run."""
         return new_id()
+
+    def new_thread_id(self) -> str:
+        """The id of a new thread."""
+        return new_thread_id()
 
     def get(self, user_id: UserId, run_id: str) -> Execution | None:
         """The live run of this user with this id; None also if it is somebody else's (ACC-04)."""

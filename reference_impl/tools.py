@@ -92,15 +92,19 @@ def describe_tools() -> list[dict[str, Any]]:
 
 
 def _described(tool: Tool) -> dict[str, Any]:
-    names = {name: _JSON_TYPES[kind] for name, kind in tool.__annotations__.items() if name != "return"}
-    properties = {name: {"type": kind} for name, kind in names.items()}
-    parameters = {"type": "object", "properties": properties, "required": [*names], "additionalProperties": False}
+    properties = {name: {"type": _JSON_TYPES[kind]} for name, kind in parameters_of(tool).items()}
+    parameters = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
     return {"name": tool.__name__, "description": tool.__doc__, "parameters": parameters}
+
+
+def parameters_of(tool: Tool) -> dict[str, type]:
+    """The names and types of what a tool takes."""
+    return {name: kind for name, kind in tool.__annotations__.items() if name != "return"}
 
 
 def check_args(call: ToolCall, tool: Tool) -> None:
     """Raise ToolFailed unless the call has just the arguments that the tool takes, of the right types."""
-    expected = {name: kind for name, kind in tool.__annotations__.items() if name != "return"}
+    expected = parameters_of(tool)
     if call.args.keys() != expected.keys():
         got = ", ".join(sorted(call.args)) or "none"
         raise ToolFailed("bad_arguments", f"{call.tool} takes ({', '.join(expected)}), not ({got[:200]}).")

@@ -7,7 +7,7 @@ move the cursor, change a colour or hide a line.
 import io
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from conformance.catalogue import Level
 from conformance.verdict import Finding, Met, Outcome, RequirementVerdict, Verdict, Witness
-from reports.outline import FamilyVerdict, by_reason, families, setting, violated
+from reports.outline import FamilyVerdict, by_reason, families, setting, violated, warnings
 from reports.phrases import WORDS, caption, duration, measured, narrowed, objective, occurrences, plural, why
 from reports.visible import block, one_line
 
@@ -70,7 +70,7 @@ def _parts(verdict: Verdict, width: int) -> Iterable[RenderableType]:
     for requirement in violated(verdict):
         yield ""
         yield from _violation(requirement, verdict.repeat, width)
-    yield from _notes("Warnings", verdict.warnings)
+    yield from _notes("Warnings", warnings(verdict))
     yield from _notes("Errors in the kit itself", verdict.harness_errors)
 
 
@@ -220,7 +220,7 @@ def _command(command: str, width: int) -> Text:
     return Text("\n".join(lines), overflow="fold")
 
 
-def _notes(title: str, notes: tuple[str, ...]) -> Iterable[RenderableType]:
+def _notes(title: str, notes: Sequence[str]) -> Iterable[RenderableType]:
     if notes:
         yield ""
         yield Text(title, style="bold yellow")

@@ -33,6 +33,7 @@ def render(verdict: Verdict, history: Path | None = None) -> str:
         verdict=verdict,
         families=outline.families(verdict),
         violated=outline.violated(verdict),
+        warnings=outline.warnings(verdict),
         scenes=scenes(verdict, history),
         most_findings=_MOST_FINDINGS,
         style=_source(environment, "report.css"),

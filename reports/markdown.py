@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from conformance.verdict import Finding, RequirementVerdict, Verdict
-from reports.outline import families, rationale, setting, violated
+from reports.outline import families, rationale, setting, violated, warnings
 from reports.phrases import WORDS, caption, environment, measured, narrowed, objective, occurrences, why
 from reports.visible import block, longest_run, one_line
 
@@ -32,7 +32,7 @@ def render(verdict: Verdict) -> str:
     parts = [
         f"# {WORDS[verdict.verdict]}: {prose(verdict.target, limit=_CELL)}",
         "\n".join(f"- {prose(sentence)}" for sentence in why(verdict)),
-        *_notes("Warnings", verdict.warnings),
+        *_notes("Warnings", warnings(verdict)),
         *_notes("Errors in the kit itself", verdict.harness_errors),
         "## Families",
         families_table(verdict),
@@ -129,7 +129,7 @@ def _finding(number: int, finding: Finding) -> Iterable[str]:
         yield fence("\n".join(frames), "text")
 
 
-def _notes(title: str, notes: tuple[str, ...]) -> Iterable[str]:
+def _notes(title: str, notes: Sequence[str]) -> Iterable[str]:
     if notes:
         yield f"## {title}"
         for note in notes:

@@ -1,13 +1,16 @@
 """How a report is arranged: the families in reading order, and what the catalogue says about them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from conformance.catalogue import load
-from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict
+from conformance.verdict import Finding, Outcome, RequirementVerdict, Verdict, cause
 
 ORDER = ("EVT", "SCH", "IDN", "ORD", "ISO", "ACC", "LIF", "DLV", "AGU", "SRC", "TST")
 """What a user sees first comes first, the source code last. A family that is not listed follows these."""
+
+_OF_SCENARIO = re.compile(r"scenario (?P<name>[\w-]+): (?P<said>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,23 @@ def by_reason(requirements: Iterable[RequirementVerdict]) -> dict[str, list[str]
     for requirement in requirements:
         folded.setdefault(requirement.reason, []).append(requirement.id)
     return folded
+
+
+def warnings(verdict: Verdict) -> list[str]:
+    """Return the warnings; scenarios of which the same is said are told together, in the words of the first."""
+    folded: dict[str, list[tuple[str, str]]] = {}
+    for warning in verdict.warnings:
+        told = _OF_SCENARIO.fullmatch(warning)
+        name, said = (told["name"], told["said"]) if told else ("", warning)
+        folded.setdefault(cause(said) if told else said, []).append((name, said))
+    return [_together(same) for same in folded.values()]
+
+
+def _together(same: list[tuple[str, str]]) -> str:
+    names, said = [name for name, _ in same], same[0][1]
+    if not names[0]:
+        return said
+    return f"scenario{'s' if len(names) > 1 else ''} {', '.join(names)}: {said}"
 
 
 def rationale(id: str) -> str:

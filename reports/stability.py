@@ -44,12 +44,20 @@ def document(comparison: Comparison) -> Document:
 
 
 def _summary(comparison: Comparison, recommended: Advice, reasons: list[str]) -> Section:
-    counts = [f"{plural(len(comparison.changed(change)), 'requirement')} {change}" for change in Change]
+    became = {change: len(comparison.changed(change)) for change in Change}
+    counts = [f"{plural(count, 'requirement')} {change}" for change, count in became.items() if count]
     claims = [Claim(f"Recommendation: {recommended}.", (Link("rules", "#recommendation"),))]
-    claims += [Claim(reason, (Link("risks", "#risks"),)) for reason in reasons]
-    claims += [Claim(f"{', '.join(counts)}.", (Link("what changed", "#changes"),))]
+    claims += [Claim(reason, (_behind(reason),)) for reason in reasons]
+    claims += [Claim(f"{', '.join(counts) or 'No requirement was judged'}.", (Link("what changed", "#changes"),))]
     claims += [Claim(_speed(waits), (Link("performance", "#performance"),)) for waits in comparison.waits]
     return Section("summary", "Executive summary", tuple(claims))
+
+
+def _behind(reason: str) -> Link:
+    """Link from a reason of the recommendation to what it rests on."""
+    if "p95" in reason:
+        return Link("performance", "#performance")
+    return Link("what was seen", "#critical") if "MUST" in reason else Link("risks", "#risks")
 
 
 def _scope(comparison: Comparison) -> Section:

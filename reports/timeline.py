@@ -175,10 +175,19 @@ class Drawing:
             lane = self._lane(f"Tool {told[0].name or ''}", f"as told, call {call[:8]}", "tool")
             since = begun.at_ms if begun else self.scene.since_ms
             until = done.at_ms if done else self.scene.until_ms
-            kind = "tool" if begun and done else "tool half"
-            title = f"call {call}" + ("" if begun else ", no start") + ("" if done else ", no completion")
-            label = "" if begun and done else "no start told" if done else "no completion told"
-            lane.bars.append(self._bar(since, until, kind, title, label))
+            lacks = self._lacking(events, begun, done)
+            kind = "tool half" if lacks else "tool"
+            label = f"no {lacks[0]} told" if lacks else ""
+            lane.bars.append(
+                self._bar(since, until, kind, f"call {call}{''.join(f', no {end}' for end in lacks)}", label)
+            )
+
+    def _lacking(self, events: list[Moment], begun: Moment | None, done: Moment | None) -> list[str]:
+        """Tell which end of a tool call is not told, as far as its run can be seen: what it had begun before is not."""
+        seen = {event.what for event in events}
+        lacks = ["start"] if begun is None and "started" in seen else []
+        over = bool(seen & _TERMINAL) or is_absence(self._finding)
+        return lacks + (["completion"] if done is None and over else [])
 
     def _calls(self) -> None:
         for prefix, title in _CALLS.items():

@@ -179,7 +179,8 @@ class Presence(Check):
 
     def tally(self, told: Stretch) -> None:
         """Count the runs' first events."""
-        self.exercised["IDN-08"] += len(told.begun)
+        owned = [run for run in told.begun if self.world.identity_on(run.connection) is not None]
+        self.exercised["IDN-08"] += len(owned)
         self.exercised["IDN-10"] += len(told.begun)
 
     @on(Ready)

@@ -61,6 +61,7 @@ def _strict(wire_type: str) -> type[msgspec.Struct]:
         forbid_unknown_fields=True,
         frozen=True,
         kw_only=True,
+        gc=False,
     )
     return msgspec.defstruct(
         f"{event.__name__}OnWire",
@@ -72,6 +73,7 @@ def _strict(wire_type: str) -> type[msgspec.Struct]:
         forbid_unknown_fields=True,
         frozen=True,
         kw_only=True,
+        gc=False,
     )
 
 

@@ -10,7 +10,7 @@ from redis import RedisError
 
 from reference_impl.context import UserId
 from reference_impl.engine import ExecutionEngine
-from reference_impl.errors import Refusal
+from reference_impl.errors import JournalFailed, Refusal
 from reference_impl.fleet.companions import Companions
 from reference_impl.fleet.messages import (
     Accepted,
@@ -171,9 +171,12 @@ class FleetEngine(ExecutionEngine):
                 self._in_background(self._release(user_id))
 
     async def _release(self, user_id: UserId) -> None:
-        # Where Redis cannot be reached the user stays this engine's, which others go on to ask.
-        with contextlib.suppress(RedisError):
-            await self._companions.bus.release(user_id)
+        # First how the user's runs have ended is on record. Where that fails, or Redis cannot be reached, the user
+        # stays this engine's, which others go on to ask.
+        with contextlib.suppress(RedisError, JournalFailed):
+            await self._companions.journal.flush()
+            if self._starts[user_id] == 0 and user_id not in self._users:
+                await self._companions.bus.release(user_id)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -135,6 +135,9 @@ class PostgresJournal(SharedJournal):
         # It has what of sqlite3.Connection is used here, and nothing else.
         return cast(sqlite3.Connection, PostgresConnection(self._url))
 
+    def _checkpoint(self) -> None:
+        """PostgreSQL does that by itself."""
+
     def _commit(self, batch: Batch) -> None:
         self._decides = any(isinstance(item, Write) and item.apply is not None for item in batch)
         super()._commit(batch)

@@ -53,6 +53,10 @@ class _AnyIds(AgentExecutionRegistry):
         """A fresh id."""
         return any_id()
 
+    def new_thread_id(self) -> str:
+        """A fresh id."""
+        return any_id()
+
 
 class _NumberedConnections(Connection):
     """Numbers connections."""

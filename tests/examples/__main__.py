@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.examples import action, gate, guide
+from tests.examples import action, gate, guide, image
 
 
 def main() -> int:
@@ -22,6 +22,8 @@ def main() -> int:
         os.environ["JWT_SECRET"] = guide.of_workflow(example).environment["JWT_SECRET"]
         found = action.run(gate.copy(example, Path(folder)), Path(temp), baseline="baseline.toml")
         failed |= told(f"{example}, by the action, installed anew", *found)
+    with tempfile.TemporaryDirectory() as folder:
+        failed |= told("the Dockerfile's first stage, without Docker", *image.build(Path(folder)))
     return int(failed)
 
 

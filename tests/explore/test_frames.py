@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from conformance.dialects import named
 from conformance.explore import frames
-from reference_impl.agui_input import decode_input
+from reference_impl.agui import decode_input
 from reference_impl.errors import ErrorCode, Refusal
 from reference_impl.messages import RunRequest, StartAgent, UserMessage, decode_message
 

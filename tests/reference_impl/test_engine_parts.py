@@ -11,7 +11,7 @@ from reference_impl.app import Parts
 from reference_impl.connection import Connection, Outgoing, Transport
 from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId, new_id
 from reference_impl.emitter import UserEventEmitter
-from reference_impl.errors import CloseCode, InvalidIdentity
+from reference_impl.errors import CloseCode, InvalidIdentity, JournalFailed
 from reference_impl.events import Event, EventType, decode_event, format_timestamp, parse_timestamp
 from reference_impl.journal import Journal
 from reference_impl.model import pieces_of
@@ -142,6 +142,21 @@ async def test_a_journal_that_cannot_write_ends_the_connections(caplog: pytest.L
         assert (answer.status_code, answer.json()["code"]) == (503, "internal")
     assert "disk is full" in caplog.text
     assert "disk is full" not in answer.text
+
+
+async def test_a_journal_that_cannot_write_accepts_nothing_more(tmp_path: Path) -> None:
+    journal = FullDiskJournal(tmp_path / "journal.sqlite")
+    await journal.open()
+    first = NewRun(context(), "message")
+    await journal.accept(first, may_insert=True, thread_must_exist=False)
+    UserEventEmitter(first.context, journal).emit(EventType.AGENT_STARTED, {})
+    journal.full = True
+    with pytest.raises(JournalFailed):
+        await journal.flush()
+    with pytest.raises(JournalFailed):
+        await journal.accept(NewRun(context(), "message"), may_insert=True, thread_must_exist=False)
+    assert await journal.open_runs() == []
+    await journal.close()
 
 
 class Sink:

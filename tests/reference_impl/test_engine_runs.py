@@ -55,8 +55,9 @@ async def test_ids_are_fresh_uuids_and_chosen_ones_come_back() -> None:
     assert events[0]["payload"]["request_id"] == "my request"
     assert {event["agent_name"] for event in events} == {"my agent"}
     assert {event["user_id"] for event in events} == {"alice"}
-    for value in (accepted["run_id"], generated["run_id"], generated["thread_id"], events[0]["event_id"]):
+    for value in (accepted["run_id"], generated["run_id"], events[0]["event_id"]):
         assert UUID(value).version == 4
+    assert UUID(generated["thread_id"]).version == 7
 
 
 @pytest.mark.parametrize(

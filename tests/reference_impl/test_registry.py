@@ -1,7 +1,9 @@
 """The registry of runs: who may be what, how events are sure to be delivered, and what goes on that should not."""
 
 import asyncio
+import contextlib
 import dataclasses
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -62,6 +64,16 @@ async def test_a_request_has_one_context_and_one_voice() -> None:
         assert (metrics.users, metrics.ended, metrics.delivered) == (0, {ExecutionState.STOPPED: 1}, 2)
         with pytest.raises(Refusal):
             await registry.ensure_event_delivery(again.context, EventType.AGENT_THINKING, {})
+
+
+async def test_a_run_is_on_record_when_that_was_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with engine(journal=path) as target:
+        registry, run_id = await accepted(target)
+        with contextlib.closing(sqlite3.connect(path)) as reader:
+            assert reader.execute("SELECT run_id FROM runs").fetchall() == []
+            await registry.recorded()
+            assert reader.execute("SELECT run_id FROM runs").fetchall() == [(run_id,)]
 
 
 @dataclasses.dataclass

@@ -5,7 +5,9 @@ No comparison of the engine with itself may claim that it is slower; of those wi
 
 import argparse
 import asyncio
+import json
 import sys
+from pathlib import Path
 
 from reports.performance import ALPHA, Waits
 from tests.regression.sides import BEAT_MS, RUNS, SLOWER, compare
@@ -19,6 +21,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--runs", type=int, default=RUNS, help="runs a side")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--save", type=Path, help="write the p95s of all runs, in ms, to this file")
     options = parser.parse_args()
     sys.stdout.write(
         f"a beat of {BEAT_MS:g} ms against the same, and against {BEAT_MS * SLOWER:g} ms; {options.runs} runs a side, "
@@ -26,6 +29,7 @@ def main() -> int:
         f"{'':>5}  {'p95s in ms':<12}{'the same':<14}{'p':<9}{'slower':<14}p\n"
     )
     false = missed = 0
+    saved: list[dict[str, tuple[float, ...]]] = []
     for number in range(options.rounds):
         found = asyncio.run(compare(options.seed + number, runs=options.runs))
         false += found.same.regressed
@@ -34,6 +38,9 @@ def main() -> int:
             f"{number + 1:>5}  {_range(found.same.baseline):<12}{_told(found.same):<23}{_told(found.slower)}\n"
         )
         sys.stdout.flush()
+        saved.append({"baseline": found.same.baseline, "same": found.same.candidate, "slower": found.slower.candidate})
+        if options.save:
+            options.save.write_text(json.dumps(saved, indent=1) + "\n")
     flagged = options.rounds - missed
     sys.stdout.write(f"claimed of the same engine: {false}; of the slower one: {flagged} of {options.rounds}\n")
     return int(false > 0 or flagged < _SHARE * options.rounds)

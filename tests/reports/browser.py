@@ -69,13 +69,14 @@ class Tab:
         return [event["params"]["request"]["url"] for event in sent]
 
     def screenshot(self, path: Path, selector: str = "html", *, height: int | None = None) -> None:
-        """Write a picture of an element, of at most that height in px."""
+        """Write a picture of an element, of at most that height in px, in the format of the file's name."""
         box = self.run(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)}); const b = e.getBoundingClientRect();"
             "return {x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}; })()"
         )
         clip = box | {"height": min(box["height"], height or box["height"]), "scale": 1}
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        form = {"format": "webp", "quality": 70} if path.suffix == ".webp" else {"format": "png"}
+        shot = self.call("Page.captureScreenshot", **form, captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 
 

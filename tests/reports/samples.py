@@ -44,11 +44,11 @@ THIRD_PARTY = "pydantic-ai"
 LARGEST = 150_000
 PICTURES = (
     # file, page, element, width, dark, height
-    ("violation.png", "ISO-cross-user-leak/report.html", "#violation-ISO-01", 900, False, 900),
-    ("missing-event.png", "EVT-missing-tool-completion/report.html", "#violation-EVT-05 details", 1000, True, 700),
-    ("report.png", "reference-engine/report.html", "body", 1000, False, 1000),
-    ("phone.png", "ISO-cross-user-leak/report.html", "body", 390, True, 1000),
-    ("stability.png", "regression/candidate/stability.html", "body", 900, False, 900),
+    ("violation.webp", "ISO-cross-user-leak/report.html", "#violation-ISO-01", 1000, False, 1500),
+    ("missing-event.webp", "EVT-missing-tool-completion/report.html", "#violation-EVT-05", 1000, True, 1200),
+    ("report.webp", "reference-engine/report.html", "body", 1000, False, 1200),
+    ("phone.webp", "ISO-cross-user-leak/report.html", "body", 390, True, 1200),
+    ("stability.webp", "regression/candidate/stability.html", "body", 1000, False, 1400),
 )
 
 

@@ -1,7 +1,9 @@
+from msgspec.structs import replace
+
 from conformance.catalogue import Level, load
 from conformance.verdict import Finding, Outcome, RequirementVerdict
-from reports.outline import ORDER, by_reason, families, rationale, setting, violated
-from tests.reports.report_verdicts import sample, whole
+from reports.outline import ORDER, by_reason, families, rationale, setting, violated, warnings
+from tests.reports.report_verdicts import passing, sample, whole
 
 
 def test_every_family_of_the_catalogue_has_its_place() -> None:
@@ -44,3 +46,22 @@ def test_requirements_with_one_reason_are_folded() -> None:
 def test_the_setting_leaves_out_what_is_not_known() -> None:
     finding = Finding("EVT-01", "m", "e", "a", user="alice", location="history.jsonl:3")
     assert setting(finding) == [("user", "alice"), ("at", "history.jsonl:3")]
+
+
+def test_what_is_said_of_several_scenarios_is_told_once() -> None:
+    verdict = replace(
+        passing(),
+        warnings=(
+            "scenario one: cut short: the target did not let user-1f in",
+            "the clock went back",
+            "scenario two: cut short: the target did not let user-2e in",
+            "scenario three: not played",
+            "the clock went back by 7 ms",
+        ),
+    )
+    assert warnings(verdict) == [
+        "scenarios one, two: cut short: the target did not let user-1f in",
+        "the clock went back",
+        "scenario three: not played",
+        "the clock went back by 7 ms",
+    ]

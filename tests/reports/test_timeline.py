@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_findings_may_have_histories_of_their_own_in_a_folder(tmp_path: Path) ->
     (folder / "history.jsonl").rename(tmp_path / "history.jsonl")
     outside = pointed(verdict, "../history.jsonl:2")
     assert kinds(drawn(outside, folder, "ISO-01")) == kinds(drawn(outside, None, "ISO-01"))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "label"), [((), ""), (("tool_started",), "no start told"), (("started", "tool_started"), "")]
+)
+def test_a_start_is_missed_only_where_that_of_the_run_was_seen(
+    history: Path, left_out: tuple[str, ...], label: str
+) -> None:
+    scene = scenes(judged(leaking(), history), history)["ISO-01"]
+    begun = next(moment for moment in scene.moments if moment.what == "tool_started")
+    done = dataclasses.replace(begun, what="tool_completed", at_ms=begun.at_ms + 50, until_ms=begun.at_ms + 50)
+    scene.moments = [moment for moment in (*scene.moments, done) if moment.what not in left_out]
+    assert [bar.label for bar in lane_of(Drawing(scene).timeline(), "tool").bars] == [label]
 
 
 def test_the_lanes_hold_run_tools_model_calls_and_faults(history: Path) -> None:
