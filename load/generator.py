@@ -33,8 +33,7 @@ from load.stream import Memory, Stream
 from load.turn import Ended
 
 _LOOK_S = 0.02
-_ENOUGH = 2048
-_TOO_MUCH = 8 * _ENOUGH
+_FEW, _ENOUGH, _TOO_MUCH = 512, 4096, 16_384
 _TOO_LONG_S = 0.1
 _LONG_US = 250_000
 _SLICE_S, _BUSY_SLICE_S = 0.001, 0.005
@@ -134,11 +133,12 @@ class Generator:
         """Judge what has come, and let others do their work in between; not where so much comes that it is too much."""
         clock, stream = asyncio.get_running_loop().time, self.stream
         stream.release(before=self.recorder.clock.now() - _LONG_US)
-        until = clock() + _SLICE_S
+        at_once = _SLICE_S if stream.waiting < _FEW else _BUSY_SLICE_S
+        until = clock() + at_once
         for _ in stream.steps():
             if clock() >= until and stream.waiting < _TOO_MUCH:
                 await asyncio.sleep(0)
-                until = clock() + (_SLICE_S if stream.waiting < _ENOUGH else _BUSY_SLICE_S)
+                until = clock() + at_once
 
     def _crashed(self) -> None:
         self._crashes.append(f"judging crashed: {traceback.format_exc(limit=-3)}")

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from starlette.websockets import WebSocketDisconnect
@@ -91,6 +92,7 @@ class Connection:
         self._room: asyncio.Event | None = None
         self._holds: dict[str, Hold] = {}
         self._floors: dict[str, int] = {}
+        self._begun: set[str] | None = None
         self._closing: tuple[CloseCode, str] | None = None
 
     @property
@@ -111,6 +113,8 @@ class Connection:
                 self._floors.pop(event.run_id, None)
             if event.seq <= floor:
                 return
+        if self._begun is not None and event.seq == 1:
+            self._begun.add(event.run_id)
         self.offer(event.text)
 
     def offer(self, text: str) -> None:
@@ -148,6 +152,15 @@ class Connection:
             # A reader that does not take what is queued must not keep a closing connection open.
             self._loop.call_later(self._close_grace_s, self._end)
         self._make_room()
+
+    @contextmanager
+    def noting_begun(self) -> Iterator[set[str]]:
+        """The runs whose first event was sent live within the block; blocks do not nest."""
+        self._begun = set()
+        try:
+            yield self._begun
+        finally:
+            self._begun = None
 
     def hold(self, run_id: str) -> Hold:
         """Keep the run's live events back from now on, for a replay to bring them in their order."""

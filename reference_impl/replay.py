@@ -35,8 +35,13 @@ class Replayer:
         """Send what `resume` asks for, then let live events through again: none missing, none doubled.
 
         From the first moment live events of the runs concerned are held back on this connection. They are in the
-        journal before they are live, so the replay finds all of them. Raises Refusal.
+        journal before they are live, so the replay finds all of them. A run that begins meanwhile comes live only.
+        Raises Refusal.
         """
+        with connection.noting_begun() as begun:
+            await self._resume(connection, resume, begun)
+
+    async def _resume(self, connection: Connection, resume: Resume, begun: set[str]) -> None:
         user_id = connection.user_id
         if resume.run_id is not None:
             held = [resume.run_id] if self._may_be_live(user_id, resume.run_id) else []
@@ -51,7 +56,8 @@ class Replayer:
                 await self._catch_up(connection, run_id)
             raise
         for part in parts:
-            await self.replay(connection, part)
+            if part.run.context.run_id not in begun:
+                await self.replay(connection, part)
         for run_id in set(held).difference(part.run.context.run_id for part in parts):
             await self._catch_up(connection, run_id)
 

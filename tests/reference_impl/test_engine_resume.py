@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from reference_impl.app import Parts
+from reference_impl.context import UserId
 from reference_impl.events import Event
 from reference_impl.journal import Journal
 from reference_impl.run import StoredRun
@@ -136,6 +137,35 @@ async def test_a_thread_is_replayed_run_by_run() -> None:
             await again.send("resume", thread_id="t", last_event_id=runs[1][0]["event_id"])
             await again.next("agent_stopped")
             assert again.seen[before:][: len(past) - len(runs[0]) - 1] == [*runs[1][1:], *runs[2]]
+
+
+class LateReadingJournal(Journal):
+    """Once `read` is there, tells that a thread was asked for, and reads it when `read` is set."""
+
+    asked = asyncio.Event()
+    read: asyncio.Event | None = None
+
+    async def runs_of_thread(self, user_id: UserId, thread_id: str) -> list[StoredRun]:
+        if self.read is not None:
+            self.asked.set()
+            await self.read.wait()
+        return await super().runs_of_thread(user_id, thread_id)
+
+
+async def test_a_run_that_begins_while_its_thread_is_resumed_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with engine(parts=Parts(journal=LateReadingJournal)) as target, target.client("alice") as alice:
+        past = await alice.run("1", thread_id="t")
+        asked, read = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(LateReadingJournal, "asked", asked)
+        monkeypatch.setattr(LateReadingJournal, "read", read)
+        async with target.client("alice") as again:
+            await again.send("resume", thread_id="t")
+            await asked.wait()
+            live = await alice.run("2", thread_id="t")
+            read.set()
+            await again.send("resume", run_id="no such run")
+            await again.next("error")
+            assert [frame for frame in again.seen if "seq" in frame] == [*live, *past]
 
 
 async def test_after_seq_of_a_thread_needs_a_single_run() -> None:
