@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from gevent.event import Event
 from locust import LoadTestShape, User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -31,6 +32,7 @@ _HANDED_OVER = handed_over()
 _OUT = "reports/out/load-%Y%m%d-%H%M%S"
 _REPORT = "import sys; from conformance.cli import main; sys.exit(main())"
 sessions: dict[int, Session] = {}
+_made = Event()
 
 
 def options(parser: ArgumentParser) -> None:
@@ -56,6 +58,7 @@ def begin(environment: Environment, **_: Any) -> None:
         sessions[id(environment)] = session = Session(environment, settings)
         if settings.metrics and not isinstance(environment.runner, WorkerRunner):
             serve_metrics(session, settings.metrics)
+        _made.set()
     except ConformanceError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(error.exit_code) from error
@@ -104,7 +107,9 @@ class AgentUser(User):
 
     def on_start(self) -> None:
         """Come."""
+        _made.wait()  # a master may have users come before its worker is through with `init`
         self._session = sessions[id(self.environment)]
+        self._session.begun.wait()
         self._rate = self._session.settings.rate
         self._number = next(self._numbers)
         if self._rate is not None:

@@ -11,7 +11,7 @@ import gevent.event
 import msgspec
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from conformance.verdict import Verdict, exit_code
 from load.arrivals import Crowd
@@ -46,6 +46,7 @@ class Session:
         self._streams: dict[int, Any] = {}
         self._reports: dict[str, Report] = {}
         self._came = gevent.event.Event()
+        self.begun = gevent.event.Event()
         self._lost: list[str] = []
         self._expected: set[str] = set()
         runner = environment.runner
@@ -60,6 +61,8 @@ class Session:
             ("worker_report", self._from_worker),
         ):
             getattr(environment.events, event).add_listener(listener)
+        if isinstance(runner, WorkerRunner) and runner.worker_state in (STATE_SPAWNING, STATE_RUNNING):
+            self.begin()  # the master was quicker than what was made here
 
     @property
     def generates(self) -> bool:
@@ -85,6 +88,7 @@ class Session:
         generator.on_ended = lambda ended: bridge.tell(lambda: self._count(ended))
         self._crowd = Crowd(generator)
         bridge.call(generator.begin)
+        self.begun.set()
         gevent.spawn(self._watch)
 
     def _count(self, ended: Ended) -> None:
@@ -168,6 +172,7 @@ class Session:
         if bridge is None or generator is None:
             return
         self.bridge = self.generator = None
+        self.begun.clear()
         bridge.call(generator.end)
         report = generator.report()
         bridge.close()

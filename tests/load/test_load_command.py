@@ -119,7 +119,7 @@ async def test_locust_alone_works_and_fails_its_exit_code_on_a_violated_objectiv
     (objective,) = verdict["objectives"]
     assert (objective["name"], objective["verdict"]) == ("first_event_ms", "violated")
     assert [each["id"] for each in verdict["requirements"] if each.get("findings")] == []
-    assert not [warning for warning in verdict["warnings"] if "lost" in warning]
+    assert not [warning for warning in verdict["warnings"] if "lost" in warning], said.decode()
     assert told["agent_conformance_connections"] > 0
     assert "FAIL" in said.decode()
     assert "violated  first_event_ms" in said.decode()
