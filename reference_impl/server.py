@@ -15,7 +15,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import uvicorn
-import uvloop
 from starlette.applications import Starlette
 
 from reference_impl.app import Assembly, Parts, create_app
@@ -150,8 +149,7 @@ def serve(
             print_error(problem)
             return EX_UNAVAILABLE
         server = EngineServer(create_app(settings, parts=parts), settings, protocol=protocol)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(server, bound))
+        asyncio.run(_serve(server, bound))
     return 0
 
 
