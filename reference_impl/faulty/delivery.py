@@ -99,7 +99,7 @@ class SilentDrop(Connection):
 
     def __init__(self, *args: Any, max_bytes: int, **options: Any) -> None:
         super().__init__(*args, max_bytes=max_bytes, **options)
-        self._enough_bytes = max_bytes // 16
+        self._enough_bytes = max_bytes // 8
 
     def deliver(self, event: Event) -> None:
         """Send a live event if there is room, or if it is the last of its run."""
