@@ -273,8 +273,8 @@ def endpoints(*, model: str, tools: str) -> Endpoints:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Read the command line and the secret's variable, then serve. Returns the exit code."""
+def main(argv: Sequence[str] | None = None, *, parts: Parts | None = None) -> int:
+    """Read the command line and the secret's variable, then serve, with these parts if given. Returns the exit code."""
     options = parser().parse_args(argv)
     configure_logs(as_json=options.log == "json")
     if options.list_faults:
@@ -315,6 +315,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             f" with the header:\nAuthorization: Bearer {token}\n"
         )
     if variant is None:
-        return serve(settings, host=options.host, port=options.port)
+        return serve(settings, host=options.host, port=options.port, parts=parts)
     settings = replace(settings, **variant.limits)
     return serve(settings, host=options.host, port=options.port, parts=variant.parts, protocol=variant.protocol)

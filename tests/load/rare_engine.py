@@ -7,14 +7,12 @@ import asyncio
 import sys
 import time
 from collections import deque
-from typing import Any
 
 from reference_impl import server
 from reference_impl.app import Parts
 from reference_impl.connection import Connection
 from reference_impl.context import UserId
 from reference_impl.events import Event
-from reference_impl.settings import Settings
 from reference_impl.websocket_manager import WebSocketManager
 
 LATE_S = 0.6
@@ -136,13 +134,7 @@ def parts(defect: str, share: float) -> Parts:
 def main() -> int:
     """Serve the engine with the defect."""
     defect, share, *rest = sys.argv[1:]
-    made, serve = parts(defect, float(share)), server.serve
-
-    def serve_it(settings: Settings, **options: Any) -> int:
-        return serve(settings, **(options | {"parts": made}))
-
-    server.serve = serve_it
-    return server.main(rest)
+    return server.main(rest, parts=parts(defect, float(share)))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,10 @@
 
 import asyncio
 import sys
-from typing import Any
 
 from reference_impl import server
 from reference_impl.app import Parts
 from reference_impl.events import Event
-from reference_impl.settings import Settings
 from reference_impl.websocket_manager import WebSocketManager
 
 
@@ -36,13 +34,8 @@ class Beats(WebSocketManager):
 def main() -> int:
     """Serve the engine with that beat."""
     beat_ms, *rest = sys.argv[1:]
-    made, serve = Parts(manager=type("Beat", (Beats,), {"beat_s": float(beat_ms) / 1000})), server.serve
-
-    def serve_it(settings: Settings, **options: Any) -> int:
-        return serve(settings, **(options | {"parts": made}))
-
-    server.serve = serve_it
-    return server.main(rest)
+    beats = type("Beat", (Beats,), {"beat_s": float(beat_ms) / 1000})
+    return server.main(rest, parts=Parts(manager=beats))
 
 
 if __name__ == "__main__":
