@@ -102,7 +102,7 @@ def third_party(folder: Path) -> None:
     install([agent], jobs=1)
     os.environ.setdefault(SECRET, secrets.token_urlsafe(48))
     with TemporaryDirectory() as out:
-        kit("verify", "--target", str(agent.target), "--seed", SEED, "--out", out, "--quiet")
+        kit("verify", "--target", os.path.relpath(agent.target), "--seed", SEED, "--out", out, "--quiet")
         keep(Path(out), folder, ("report.html", "report.md"))
 
 
