@@ -64,10 +64,12 @@ class Judge:
         self._by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._odd_by_kind: list[list[Handler]] = [[] for _ in range(max(Kind) + 1)]
         self._by_class: dict[type, list[Handler]] = {}
+        self._on_odd_run: list[Handler] = []
         for check in self.checks:
             self._register(check)
         self._on_frame = self._by_class.get(Received, [])
         self._on_passage = self._by_class.get(Passage, [])
+        self._on_run = self._by_class.get(Story, [])
 
     def _register(self, check: Check) -> None:
         for name in dir(type(check)):
@@ -78,8 +80,9 @@ class Judge:
                     self._odd_by_kind[what].append(getattr(check, name))
                 else:
                     self._by_class.setdefault(what, []).append(getattr(check, name))
-            for kind in getattr(method, "handles_odd", ()):
-                self._odd_by_kind[kind].append(getattr(check, name))
+            for what in getattr(method, "handles_odd", ()):
+                odd = self._on_odd_run if what is Story else self._odd_by_kind[what]
+                odd.append(getattr(check, name))
 
     def feed(self, op: Operation) -> None:
         """Take in the next operation of the history."""
@@ -205,7 +208,9 @@ class Judge:
     def _settled(self, story: Story) -> None:
         if story.passage:
             self._pass(story)
-        self._call(self._by_class.get(Story, ()), story)
+        if not story.by_the_book or story.terminal is None:
+            self._call(self._on_odd_run, story)
+        self._call(self._on_run, story)
 
     def _crashed(self, handle: Handler) -> None:
         check: Check = handle.__self__  # type: ignore[attr-defined]

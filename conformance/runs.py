@@ -87,6 +87,7 @@ class Runs:
             stories = [s for s in known if s.thread_id == op.thread_id and s.user == op.user]
         for story in stories:
             story.stream = None
+            story.by_the_book = False
             self._resumed.setdefault(connection.number, {})[story.thread_id] = story
             rewind(story.streams.setdefault(connection.number, Stream()), op.after_seq or 0)
 

@@ -120,7 +120,7 @@ class Story(msgspec.Struct, eq=False):
     though later ones came, `excused` those that may have passed while none was open. `early` holds completions of tools
     that have not started. `streams` are its deliveries, by the number of the connection; `stream` is the one on which
     it has been told so far, None where there are several or none. `passage` holds the events that were not yet handed
-    to the checks as a `Passage`.
+    to the checks as a `Passage`. `by_the_book` tells that all of it so far was (`express.Stretch`).
     """
 
     number: int
@@ -151,6 +151,7 @@ class Story(msgspec.Struct, eq=False):
     passage: "list[Sighting]" = field(default_factory=list)
     stop_asked: Asked | None = None
     settled: bool = False
+    by_the_book: bool = False
 
     @property
     def ids(self) -> dict[str, int]:

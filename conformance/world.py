@@ -225,6 +225,7 @@ class World:
     def enter_next(self, sighting: Sighting) -> None:
         """Enter a sighting that `continues` its run, after the checks have seen it."""
         story, event, stream = sighting.story, sighting.event, sighting.stream
+        story.by_the_book = False
         self.events += 1
         stream.events += 1
         story.events += 1
@@ -238,6 +239,7 @@ class World:
         """Place any run event: its run, its stream, and whether it is news."""
         self.events += 1
         story = self._runs.told_by(connection, event, self.now)
+        story.by_the_book = False
         stream = story.streams.get(connection.number) or self._join(connection, story, event)
         seq = event.seq
         if seq is not None and stream.cursor is not None and seq == stream.cursor + 1 <= stream.high:

@@ -1,6 +1,6 @@
 """What a load measures of every event, beside what the checks decide: as one more check, which decides nothing."""
 
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -106,31 +106,33 @@ class Measure(Check):
 
     def tally(self, told: Stretch) -> None:
         """Measure the events of a stretch."""
-        for place in told.milestones:
-            op = told.block.ops[place]
-            if op.__class__ is Asked:
-                self._second(op.at).asked += 1
+        operations = [told.block.ops[place] for place in told.milestones]
+        for number, asked in Counter([op.at // _SECOND_US for op in operations if op.__class__ is Asked]).items():
+            self._second(number * _SECOND_US).asked += asked
         ats = [op.at for op in told.received]
         if ats:
             self._tally(told, ats)
 
     def _tally(self, told: Stretch, ats: list[int]) -> None:
-        late = self._late_us(ats, told.stamps)
+        late = self._late_us(ats, told)
         counted = buckets(late)
         self._over_time(ats, counted)
         self._by_kind(told, ats, late, counted)
-        for chapter in told.ended:
-            self._second(ats[chapter.stop - 1]).ended += 1
-            self._from_question(RUN, chapter, ats[chapter.stop - 1])
-        for chapter in told.begun:
-            self._from_question(FIRST_EVENT, chapter, ats[chapter.first])
+        ends, starts = [ats[run.stop - 1] for run in told.ended], [ats[run.first] for run in told.begun]
+        for number, ended in Counter([at // _SECOND_US for at in ends]).items():
+            self._second(number * _SECOND_US).ended += ended
+        self._from_questions(RUN, told.ended, ends)
+        self._from_questions(FIRST_EVENT, told.begun, starts)
 
-    def _late_us(self, ats: list[int], stamps: list[datetime]) -> list[int]:
+    def _late_us(self, ats: list[int], told: Stretch) -> list[int]:
         """Return how long after its timestamp each event arrived."""
-        second = min(stamps).replace(microsecond=0)
+        stamps = told.stamps
+        least = min([stamps[run.first] for run in told.chapters])
+        most = max([stamps[run.stop - 1] for run in told.chapters])
+        second = least.replace(microsecond=0)
         before = (second - self._began) // _US - self.offset.us
-        if max(stamps) - second < _SECOND:
-            return [at - before - stamp.microsecond for at, stamp in zip(ats, stamps, strict=True)]
+        if most - second < _SECOND:
+            return [at - before - micro for at, micro in zip(ats, told.micros, strict=True)]
         return [at - before - (stamp - second) // _US for at, stamp in zip(ats, stamps, strict=True)]
 
     def _over_time(self, ats: list[int], counted: list[int]) -> None:
@@ -144,26 +146,38 @@ class Measure(Check):
             second.delivery.counts.update(mine)
 
     def _by_kind(self, told: Stretch, ats: list[int], late: list[int], counted: list[int]) -> None:
-        """Keep the latencies of each behaviour's events by their kinds; in a chapter most stream text, one by one."""
-        kinds, others, lagged = told.kinds, told.others, self.world.lagged_at
-        next_other = 0
+        """Keep the latencies of each behaviour's events by their kinds."""
+        told_of: dict[str, tuple[list[Kind], list[int]]] = {}
         for chapter in told.chapters:
             behaviour, first, stop = chapter.asked.behaviour or "", chapter.first, chapter.stop
-            after, next_other = next_other, bisect_left(others, stop, next_other)
-            if ats[first] - late[first] <= lagged:  # none was stamped before a chapter's first
+            if ats[first] - late[first] <= self.world.lagged_at:  # none was stamped before a chapter's first
                 for at in range(first, stop):
-                    self._sample((DELIVERY, behaviour, kinds[at].name), ats[at], late[at])
+                    self._sample((DELIVERY, behaviour, told.kinds[at].name), ats[at], late[at])
                 continue
-            for at in others[after:next_other]:
-                if first < at:
-                    self._keep((DELIVERY, behaviour, Kind.TEXT.name), counted[first:at])
-                self._keep((DELIVERY, behaviour, kinds[at].name), counted[at : at + 1])
-                first = at + 1
-            if first < stop:
-                self._keep((DELIVERY, behaviour, Kind.TEXT.name), counted[first:stop])
+            kinds, by = told_of.setdefault(behaviour, ([], []))
+            kinds += told.kinds[first:stop]
+            by += counted[first:stop]
+        text = Kind.TEXT
+        for behaviour, (kinds, by) in told_of.items():
+            self._keep((DELIVERY, behaviour, text.name), [us for us, kind in zip(by, kinds, strict=True) if kind is text])
+            of_kind: dict[Kind, list[int]] = {}
+            for us, kind in [(us, kind) for us, kind in zip(by, kinds, strict=True) if kind is not text]:
+                of_kind.setdefault(kind, []).append(us)
+            for kind, waits in of_kind.items():
+                self._keep((DELIVERY, behaviour, kind.name), waits)
 
-    def _from_question(self, what: str, chapter: Chapter, at: int) -> None:
-        self._sample((what, chapter.asked.behaviour or "", ""), at, at - _due(chapter.asked))
+    def _from_questions(self, what: str, chapters: list[Chapter], ats: list[int]) -> None:
+        """Keep, by behaviour, how long after their questions something came to these runs."""
+        waits: dict[str, list[int]] = {}
+        for chapter, at in zip(chapters, ats, strict=True):
+            asked = chapter.asked
+            due = asked.at if asked.due is None else asked.due
+            if due <= self.world.lagged_at:
+                self._sample((what, asked.behaviour or "", ""), at, at - due)
+            else:
+                waits.setdefault(asked.behaviour or "", []).append(at - due)
+        for behaviour, us in waits.items():
+            self._keep((what, behaviour, ""), buckets(us))
 
     # -- both -------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ _PLAIN = (ops.Asked, ops.Sent, ops.Pinged)
 _AT = re.compile(rb'"at":(\d+)')
 _CHATTER = (Kind.TEXT, Kind.THINKING, Kind.STARTED)
 _EVER = 1 << 62
-_PAGE = 1024
+_PAGE = 512
 _GONE = 256
 Frame = tuple[int, int, bytes]
 Block = tuple[list[bytes], list[Any]]
@@ -102,10 +102,10 @@ class Stream:
             pass
 
     def _judged(self) -> Iterator[None]:
-        came = self._came.copy()
-        self._came.clear()
-        for at in range(0, len(came), _PAGE):
-            lines, typed = self._read(came[at : at + _PAGE])
+        while self._came:
+            came = self._came[:_PAGE]
+            del self._came[:_PAGE]
+            lines, typed = self._read(came)
             yield
             number = self._next_line
             self._next_line += len(lines)

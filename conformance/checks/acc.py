@@ -196,7 +196,7 @@ class Impersonation(Unconcerned):
         elif seen.foreign and self._known_as(seen.connection.op.user) == other:
             self._gone_to.setdefault(seen.story.number, seen)
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """A run that went to the user who was named; if to the other as well, it is none of what the payload said."""
         seen = self._gone_to.pop(story.number, None)

@@ -6,7 +6,8 @@ of operations with the operation, `Passage` with some consecutive events of a ru
 more is expected of. The world is as it was before a run event, and as it is after anything else.
 
 Most events continue their run exactly as the event before left it (`World.continues`). A method marked `@on_odd(…)`
-is not called with those, only with the others; and the raw frames of those are not handed out (`ops.Received`).
+is not called with those, only with the others; and the raw frames of those are not handed out (`ops.Received`). Marked
+`@on_odd(Story)` it is not called with runs that went by the book from their acceptance to their end.
 """
 
 from collections.abc import Callable, Iterable
@@ -58,8 +59,11 @@ def on(*what: Any) -> Callable[[Method], Method]:
     return mark
 
 
-def on_odd(*what: Kind) -> Callable[[Method], Method]:
-    """Mark a check's method to be called with run events of these kinds that do not just continue their run."""
+def on_odd(*what: Any) -> Callable[[Method], Method]:
+    """Mark a check's method to be called with run events of these kinds that do not just continue their run.
+
+    With `Story` it is called with runs of which something was not by the book.
+    """
 
     def mark(method: Method) -> Method:
         method.handles_odd = what  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conformance.checks.check import Check, Here, on
+from conformance.checks.check import Check, Here, on, on_odd
 from conformance.dialects.fields import shorten
 from conformance.events import Kind, Refusal
 from conformance.express.stretch import Stretch
@@ -25,8 +25,12 @@ class Weather(Check):
         self._faults = 0
 
     def screen(self, told: Stretch) -> bool:
-        """No run ends in bad weather."""
-        return not self._open or not any(run.user in self._open for run in told.ended)
+        """No run ends in bad weather, nor was it hit by some."""
+        if not self._open and not self._hit:
+            return True
+        return not any(
+            run.user in self._open or (run.story is not None and run.story.number in self._hit) for run in told.ended
+        )
 
     @on(ops.FaultBegan)
     def began(self, op: ops.FaultBegan) -> None:
@@ -52,7 +56,7 @@ class Weather(Check):
         if began is not None and not seen.foreign and story.terminal is None:
             self._hit.setdefault(story.number, (story, began))
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Nothing more comes: is it whole?"""
         hit = self._hit.pop(story.number, None)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conformance.checks.check import Evidence, Here, ms, on
+from conformance.checks.check import Evidence, Here, ms, on, on_odd
 from conformance.checks.grounded import Grounded
 from conformance.checks.pairs import pair
 from conformance.ground import ToolCall
@@ -17,7 +17,7 @@ class StartTold(Grounded):
 
     decides = ("DLV-03",)
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Hold the arrival of each start against the time at which the tool was done."""
         if not self.witnessed or story.request is None or story.stop_asked is not None or not story.tools:
@@ -58,7 +58,7 @@ class EndTold(Grounded):
         self._in_time = 0
         self._held: list[tuple[Story, list[Evidence], str]] = []
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Look at the tools of a run that were done long before others beside them."""
         if not self.witnessed or story.request is None or story.stop_asked is not None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from conformance.checks.check import Check, on
+from conformance.checks.check import Check, on, on_odd
 from conformance.checks.silence import silent
 from conformance.dialects.fields import describe, shorten
 from conformance.events import Kind, ToolCompletedElsewhere
@@ -207,7 +207,7 @@ class Tools(Check):
         if request is not None and request.story is not None and op.awaited is Awaited.TERMINAL and not op.late:
             self._given_up[request.story.number] = op
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Nothing more comes: what is open now never completed, unless that may be an event that was lost."""
         hasty = self._hasty.pop(story.number, None)

@@ -100,7 +100,7 @@ class Lifecycle(Check):
             run=seen.story,
         )
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Nothing more comes: a start that was awaited is missing, unless it may be an event that was lost."""
         self._late_start.pop(story.number, None)

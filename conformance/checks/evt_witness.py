@@ -3,7 +3,7 @@
 import re
 
 from conformance import script
-from conformance.checks.check import Here, on
+from conformance.checks.check import Here, on, on_odd
 from conformance.checks.grounded import Grounded, wholly_told
 from conformance.checks.pairs import Pairs, pair, same_parameters, same_tool
 from conformance.dialects.fields import describe, shorten
@@ -21,7 +21,7 @@ class ToolsTold(Grounded):
 
     decides = ("EVT-12",)
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Hold the tools of a run's story against the calls that it made."""
         if not self.witnessed or story.request is None or story.terminal is None or not self.ground.executed:
@@ -126,7 +126,7 @@ class AnswerTold(Grounded):
 
     decides = ("EVT-16",)
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Hold a run's answer against what its model calls said."""
         terminal = story.terminal

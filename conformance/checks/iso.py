@@ -379,7 +379,7 @@ class Leaks(Check):
         if not seen.foreign and seen.fresh and seen.story.terminal is None:
             self._streamed(seen.story)
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """A run without an end: search what there is."""
         if story.terminal is None:

@@ -1,6 +1,6 @@
 """LIF, by what the witness recorded: nothing of a run goes on when its user was told that it is over."""
 
-from conformance.checks.check import Here, ms, on
+from conformance.checks.check import Here, ms, on, on_odd
 from conformance.checks.grounded import Grounded
 from conformance.events import Kind
 from conformance.ground import Call, ModelCall, ToolCall
@@ -80,7 +80,7 @@ class LeftBehind(Grounded):
         """Return for how long a call may have been on its way, in µs."""
         return self.world.bounds.scaled_ms(self.world.bounds.delivery_p95_ms) * 1000
 
-    @on(Story)
+    @on_odd(Story)
     def settled(self, story: Story) -> None:
         """Count the runs that could have left something behind."""
         if not self.witnessed or story.request is None:

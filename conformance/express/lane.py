@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from conformance.checks.check import Check
+from conformance.checks.check import Check, Unconcerned
 from conformance.events import Kind
 from conformance.express.block import Block
 from conformance.express.speech import Speech, speech_of
@@ -37,6 +37,8 @@ class Lane:
         self._world = judge.world
         self._decode = decode
         known = all(type(check).screen is not Check.screen for check in judge.checks)
+        self._screens = [check.screen for check in judge.checks if type(check).screen is not Unconcerned.screen]
+        self._tallies = [check.tally for check in judge.checks if type(check).tally is not Check.tally]
         self.speech: Speech | None = speech_of(judge.world.dialect) if known and judge.header.timed else None
         self._held: tuple[list[bytes], list[Any]] = ([], [])
 
@@ -87,21 +89,20 @@ class Lane:
 
     def _express(self, survey: Survey) -> Generator[None, None, bool]:
         """Take in what was surveyed, if no check can find anything in it; tell whether that is done."""
-        checks = self._judge.checks
         try:
             stretch = survey.stretch()
             if stretch is None:
                 return False
-            for check in checks:
+            for screen in self._screens:
                 yield
-                if not check.screen(stretch):
+                if not screen(stretch):
                     return False
         except Exception:  # what a check cannot even look at is one by one its crash, and told as such
             return False
         self._enter(stretch)
-        for check in checks:
+        for tally in self._tallies:
             yield
-            check.tally(stretch)
+            tally(stretch)
         for call in stretch.calls:
             call.chapter.calls.clear()  # so that no cycle keeps them
         return True
@@ -153,6 +154,7 @@ class Lane:
         op = Unread(received.at, connection.number, Raw(told.block.lines[place]))
         chapter.notice = world.notice(connection, op, received.frame.payload)
         chapter.story = story = world.stories[chapter.run_id]
+        story.by_the_book = True
         mine = world.open_of[chapter.user]
         if len(mine) > 1:
             chapter.alongside = [other.thread_id for other in mine if other is not story].count(chapter.thread_id)
