@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import msgspec
+
 PLACEHOLDERS = frozenset(
     {
         "none",
@@ -61,16 +63,13 @@ def is_no_id(identifier: str) -> bool:
     return is_placeholder(identifier) and not identifier.isdigit()
 
 
-class Mark:
+class Mark(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Whose an id or a canary is: what kind of mark, its user, and the thread and question where known."""
 
-    __slots__ = ("ask", "kind", "thread_id", "user")
-
-    def __init__(self, kind: str, user: str, thread_id: str | None, ask: int | None) -> None:
-        self.kind = kind
-        self.user = user
-        self.thread_id = thread_id
-        self.ask = ask
+    kind: str
+    user: str
+    thread_id: str | None
+    ask: int | None
 
 
 class Marks:
@@ -98,7 +97,8 @@ class Marks:
 
     def get(self, identifier: bytes) -> Mark | None:
         """Return whose this is, if that is known."""
-        return self._young.get(identifier) or self._old.get(identifier)
+        young = self._young
+        return young[identifier] if identifier in young else self._old.get(identifier)
 
     def any_of(self, words: Collection[bytes]) -> bool:
         """Tell whether any of these words is anybody's."""

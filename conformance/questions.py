@@ -20,9 +20,10 @@ class Questions:
         """Take in a question that is asked on a connection."""
         request = Request(op, line, connection)
         self.recent.add(op.ask, request)
-        connection.unanswered.append(request)
-        if len(connection.unanswered) > _UNANSWERED:
-            del connection.unanswered[: _UNANSWERED // 2]
+        unanswered = connection.unanswered
+        unanswered.append(request)
+        if len(unanswered) > _UNANSWERED:
+            del unanswered[: _UNANSWERED // 2]
         if request.runs and op.request_id and self.named(op.user, op.request_id) is None:
             self._by_request_id.add((op.user, op.request_id), request)
 
@@ -42,11 +43,13 @@ class Questions:
     def accepted(self, connection: Connection, event: Accepted) -> Request | None:
         """Return the question that is taken on, and enter that it is."""
         waiting = [r for r in connection.unanswered if r.runs]
-        named = [r for r in waiting if r.asked.request_id == event.request_id]
-        request = next(iter(named or waiting), None)
-        if request is not None:
-            request.accepted = event
-            connection.unanswered.remove(request)
+        if len(waiting) > 1:
+            waiting = [r for r in waiting if r.asked.request_id == event.request_id] or waiting
+        if not waiting:
+            return None
+        request = waiting[0]
+        request.accepted = event
+        connection.unanswered.remove(request)
         return request
 
     def refused(self, connection: Connection, event: Refusal, line: int) -> Request | None:

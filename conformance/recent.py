@@ -24,8 +24,8 @@ class Recent(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return what was added under this key, or None where it is not remembered."""
-        value = self._young.get(key)
-        return value if value is not None else self._old.get(key)
+        young = self._young
+        return young[key] if key in young else self._old.get(key)
 
     def add(self, key: K, value: V) -> None:
         """Remember `value`, forgetting the oldest generation where there are too many."""

@@ -128,7 +128,7 @@ class Runs:
         if real is not None and real in self.stories:
             self.end(self.stories[real])
         self.stories[real if real is not None else f"\0{self._born}"] = story
-        self._give(story, user)
+        self.open_of.setdefault(user, []).append(story)
         if user:
             if real is not None:
                 self._owners.marks.add(real, "run", user, thread_id=thread_id)
@@ -138,10 +138,11 @@ class Runs:
 
     def _bind(self, story: Story, request: Request) -> None:
         story.request = request
-        story.thread_id = story.thread_id or request.asked.thread_id
-        self._give(story, request.asked.user)
+        asked = request.asked
+        story.thread_id = story.thread_id or asked.thread_id
+        self._give(story, asked.user)
         request.story = story
-        story.own_canary = (request.asked.canary or "\0").encode()
+        story.own_canary = (asked.canary or "\0").encode()
 
     def _bind_by_start(self, connection: Connection, event: RunEvent, story: Story) -> None:
         request = self._questions.started_by(connection, event)
@@ -157,8 +158,8 @@ class Runs:
                 self.open_of.setdefault(user, []).append(story)
 
     def _take(self, story: Story) -> None:
-        mine = self.open_of.get(story.user, [])
-        if story in mine:
+        mine = self.open_of.get(story.user)
+        if mine is not None and story in mine:
             mine.remove(story)
             if not mine:
                 del self.open_of[story.user]

@@ -24,7 +24,6 @@ _NEGLIGIBLE = 0.1
 _SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
-_SECOND = timedelta(seconds=1)
 
 
 class Second(msgspec.Struct):
@@ -109,57 +108,53 @@ class Measure(Check):
         operations = [told.block.ops[place] for place in told.milestones]
         for number, asked in Counter([op.at // _SECOND_US for op in operations if op.__class__ is Asked]).items():
             self._second(number * _SECOND_US).asked += asked
-        ats = [op.at for op in told.received]
-        if ats:
-            self._tally(told, ats)
+        if told.chapters:
+            self._tally(told)
 
-    def _tally(self, told: Stretch, ats: list[int]) -> None:
-        late = self._late_us(ats, told)
+    def _tally(self, told: Stretch) -> None:
+        late, offset = told.late_us(self._began), self.offset.us
+        if offset:
+            late = [us + offset for us in late]
         counted = buckets(late)
-        self._over_time(ats, counted)
-        self._by_kind(told, ats, late, counted)
-        ends, starts = [ats[run.stop - 1] for run in told.ended], [ats[run.first] for run in told.begun]
+        self._over_time(told, counted)
+        self._by_kind(told, late, counted)
+        received = told.received
+        ends, starts = [received[run.stop - 1].at for run in told.ended], [received[run.first].at for run in told.begun]
         for number, ended in Counter([at // _SECOND_US for at in ends]).items():
             self._second(number * _SECOND_US).ended += ended
         self._from_questions(RUN, told.ended, ends)
         self._from_questions(FIRST_EVENT, told.begun, starts)
 
-    def _late_us(self, ats: list[int], told: Stretch) -> list[int]:
-        """Return how long after its timestamp each event arrived."""
-        stamps = told.stamps
-        least = min([stamps[run.first] for run in told.chapters])
-        most = max([stamps[run.stop - 1] for run in told.chapters])
-        second = least.replace(microsecond=0)
-        before = (second - self._began) // _US - self.offset.us
-        if most - second < _SECOND:
-            return [at - before - micro for at, micro in zip(ats, told.micros, strict=True)]
-        return [at - before - (stamp - second) // _US for at, stamp in zip(ats, stamps, strict=True)]
-
-    def _over_time(self, ats: list[int], counted: list[int]) -> None:
-        first, last = min(ats) // _SECOND_US, max(ats) // _SECOND_US
+    def _over_time(self, told: Stretch, counted: list[int]) -> None:
+        received = told.received  # those of a run in the order in which they came
+        first = min([received[run.first].at for run in told.chapters]) // _SECOND_US
+        last = max([received[run.stop - 1].at for run in told.chapters]) // _SECOND_US
         for number in range(first, last + 1):
             second = self._second(number * _SECOND_US)
             mine = counted
             if first < last:
-                mine = [by for at, by in zip(ats, counted, strict=True) if at // _SECOND_US == number]
+                mine = [by for op, by in zip(received, counted, strict=True) if op.at // _SECOND_US == number]
             second.events += len(mine)
             second.delivery.counts.update(mine)
 
-    def _by_kind(self, told: Stretch, ats: list[int], late: list[int], counted: list[int]) -> None:
+    def _by_kind(self, told: Stretch, late: list[int], counted: list[int]) -> None:
         """Keep the latencies of each behaviour's events by their kinds."""
+        received = told.received
         told_of: dict[str, tuple[list[Kind], list[int]]] = {}
         for chapter in told.chapters:
             behaviour, first, stop = chapter.asked.behaviour or "", chapter.first, chapter.stop
-            if ats[first] - late[first] <= self.world.lagged_at:  # none was stamped before a chapter's first
+            if received[first].at - late[first] <= self.world.lagged_at:  # none was stamped before a chapter's first
                 for at in range(first, stop):
-                    self._sample((DELIVERY, behaviour, told.kinds[at].name), ats[at], late[at])
+                    self._sample((DELIVERY, behaviour, told.kinds[at].name), received[at].at, late[at])
                 continue
             kinds, by = told_of.setdefault(behaviour, ([], []))
             kinds += told.kinds[first:stop]
             by += counted[first:stop]
         text = Kind.TEXT
         for behaviour, (kinds, by) in told_of.items():
-            self._keep((DELIVERY, behaviour, text.name), [us for us, kind in zip(by, kinds, strict=True) if kind is text])
+            self._keep(
+                (DELIVERY, behaviour, text.name), [us for us, kind in zip(by, kinds, strict=True) if kind is text]
+            )
             of_kind: dict[Kind, list[int]] = {}
             for us, kind in [(us, kind) for us, kind in zip(by, kinds, strict=True) if kind is not text]:
                 of_kind.setdefault(kind, []).append(us)

@@ -109,22 +109,23 @@ class Stream:
             yield
             number = self._next_line
             self._next_line += len(lines)
-            self._memory(b"".join(lines))
             yield from self._lane.steps(lines, typed, number)
             self._seen()
 
     def _read(self, came: list[bytes | Frame]) -> Block:
-        """Return operations as lines of a history, and what those that are plain say."""
+        """Return operations as lines of a history, which are remembered, and what those that are plain say."""
         lines = [one if one.__class__ is bytes else _LINE % one for one in came]
-        if self.speech is None:
-            return lines, []
-        raws = b"".join([one[2] for one in came if one.__class__ is tuple])
-        if self.redact(raws) != raws or raws.find(b"\n") >= 0:
-            lines = [one if one.__class__ is bytes else self._odd(*one) for one in came]
-        typed = self.speech.read(lines)
-        for place in [place for place, said in enumerate(typed) if said is None]:
-            if came[place].__class__ is tuple:
-                lines[place] = self._odd(*came[place])
+        typed: list[Any] = []
+        if self.speech is not None:
+            raws = b"".join([one[2] for one in came if one.__class__ is tuple])
+            if self.redact(raws) != raws or raws.find(b"\n") >= 0:
+                lines = [one if one.__class__ is bytes else self._odd(*one) for one in came]
+            typed = self.speech.read(lines)
+            if None in typed:
+                for place in [place for place, said in enumerate(typed) if said is None]:
+                    if came[place].__class__ is tuple:
+                        lines[place] = self._odd(*came[place])
+        self._memory(b"".join(lines))
         return lines, typed
 
     def _odd(self, at: int, conn: int, raw: bytes) -> bytes:

@@ -18,7 +18,6 @@ _ALLOWED_LATE = 0.05
 _GAP = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
-_SECOND = timedelta(seconds=1)
 _SECOND_US = 1_000_000
 
 
@@ -123,7 +122,7 @@ class Latency(Check):
         stamps, began = told.stamps, self._began
         since = min([stamps[run.first] for run in told.chapters], default=began)
         until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
-        self._told = late = self._late_us(told, since.replace(microsecond=0), until)
+        self._told = late = self._late_us(told)
         self._tenths = tenths = Counter([wait // 100 for wait in late])
         least, most = min(tenths, default=0) * 100, max(tenths, default=0) * 100 + 99
         arrived = {((since - began) // _US + least) // _SECOND_US, ((until - began) // _US + most) // _SECOND_US}
@@ -132,16 +131,13 @@ class Latency(Check):
             return True
         return not late or (-self._skew_us < min(late) <= max(late) < self._skew_us and max(late) <= self._slow_us)
 
-    def _late_us(self, told: Stretch, since: datetime, until: datetime) -> list[int]:
-        """Return how long after its timestamp each event that is due arrived; all were stamped between these times."""
-        began = self._began
-        if until - since < _SECOND:
-            start = (since - began) // _US
-            late = [op.at - micro - start for op, micro in zip(told.received, told.micros, strict=True)]
-        else:
-            late = [op.at - (stamp - began) // _US for op, stamp in zip(told.received, told.stamps, strict=True)]
+    def _late_us(self, told: Stretch) -> list[int]:
+        """Return how long after its timestamp each event that is due arrived."""
+        began, late = self._began, told.late_us(self._began)
         if told.passed is not None:
             late = [late[at] for at in told.passed]
+        if not told.before:
+            return late
         return late + [seen.op.at - (seen.event.timestamp - began) // _US for seen in told.before]  # type: ignore[operator]
 
     def tally(self, told: Stretch) -> None:

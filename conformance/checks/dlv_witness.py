@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conformance.checks.check import Evidence, Here, ms, on, on_odd
+from conformance.checks.check import Evidence, Here, ms, on_odd
 from conformance.checks.grounded import Grounded
 from conformance.checks.pairs import pair
 from conformance.ground import ToolCall

@@ -3,7 +3,7 @@
 import re
 
 from conformance import script
-from conformance.checks.check import Here, on, on_odd
+from conformance.checks.check import Here, on_odd
 from conformance.checks.grounded import Grounded, wholly_told
 from conformance.checks.pairs import Pairs, pair, same_parameters, same_tool
 from conformance.dialects.fields import describe, shorten

@@ -1,6 +1,6 @@
 """A stretch of a history that goes by the book, run by run and in columns."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,6 +10,9 @@ from conformance.events import Kind
 from conformance.express.block import Block
 from conformance.history.operations import Asked
 from conformance.story import Connection, Notice, Sighting, Story
+
+_US = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 class Call(msgspec.Struct, eq=False):
@@ -111,3 +114,20 @@ class Stretch(msgspec.Struct, eq=False):
     begun: list[Chapter] = field(default_factory=list)
     ended: list[Chapter] = field(default_factory=list)
     sightings: dict[int, Sighting] = field(default_factory=dict)
+    late: list[int] = field(default_factory=list)
+
+    def late_us(self, began: datetime) -> list[int]:
+        """Return how long after its timestamp each event arrived, in µs; the history's clock was at zero when it began.
+
+        Whoever asks first has it worked out.
+        """
+        if not self.late and self.chapters:
+            since = min([self.stamps[run.first] for run in self.chapters]).replace(microsecond=0)
+            until = max([self.stamps[run.stop - 1] for run in self.chapters])
+            start = (since - began) // _US
+            if until - since < _SECOND:
+                late = [op.at - micro - start for op, micro in zip(self.received, self.micros, strict=True)]
+            else:
+                late = [op.at - (stamp - began) // _US for op, stamp in zip(self.received, self.stamps, strict=True)]
+            self.late = late
+        return self.late
