@@ -24,12 +24,13 @@ from conformance.target import Target
 from load.behaviours import Behaviour, mixed
 from load.fast import Fast
 from load.health import Health
+from load.memory import Memory
 from load.person import Person
 from load.plain import Plain
 from load.result import Report, located
 from load.samples import Samples
 from load.settings import Settings
-from load.stream import Memory, Stream
+from load.stream import Stream
 from load.turn import Ended
 
 _LOOK_S = 0.02

@@ -8,7 +8,7 @@ import msgspec
 
 from conformance.history.operations import Header
 from conformance.verdict import Finding
-from load.stream import Memory
+from load.memory import Memory
 
 _HEAD = re.compile(rb'\{"op":"(\w+)","at":(\d+),(?:"ask":\d+,)?"conn":(\d+)')
 _ENCODE = msgspec.json.Encoder().encode

@@ -1,7 +1,5 @@
 """The history of a load as it grows: judged block by block, and then forgotten but for samples of violating runs."""
 
-import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,18 +16,31 @@ from conformance.history.operations import AnyOperation, Header, Operation
 from conformance.history.recorder import frame_operation
 from conformance.judge import Judge
 from load.measure import Measure, measured
+from load.memory import LINE, Frames, Lines, Memory
 
 _ENCODE = msgspec.json.Encoder().encode
 _READ = msgspec.json.Decoder(AnyOperation).decode
-_LINE = b'{"op":"received","at":%d,"conn":%d,"frame":%b}\n'
 _PLAIN = (ops.Asked, ops.Sent, ops.Pinged)
-_AT = re.compile(rb'"at":(\d+)')
 _CHATTER = (Kind.TEXT, Kind.THINKING, Kind.STARTED)
 _EVER = 1 << 62
 _PAGE = 512
-_GONE = 256
 Frame = tuple[int, int, bytes]
 Block = tuple[list[bytes], list[Any]]
+
+
+class FrameLane(Lane):
+    """An express lane whose blocks hold received frames that are plain as such, not as lines."""
+
+    def operation(self, line: bytes, said: Any, number: int) -> Operation:
+        """Return the operation that is at a place of a block."""
+        assert self.speech is not None
+        if said.__class__ is self.speech.received:
+            return self.evidence(line, said)
+        return super().operation(line, said, number)
+
+    def evidence(self, line: bytes, said: Any) -> ops.Received:
+        """Return a received frame."""
+        return ops.Received(said.at, said.conn, msgspec.Raw(line))
 
 
 class Stream:
@@ -43,12 +54,12 @@ class Stream:
     """
 
     def __init__(
-        self, header: Header, dialect: Dialect, catalogue: Catalogue, *, memory: "Memory", seen: Callable[[], None]
+        self, header: Header, dialect: Dialect, catalogue: Catalogue, *, memory: Memory, seen: Callable[[], None]
     ) -> None:
         self.judge = Judge(header, dialect, catalogue, checks=(*all_checks(), Measure))
         self.measure = measured(self.judge.checks)
         self.redact: Callable[[bytes], bytes] = bytes
-        self._lane = Lane(self.judge, lambda line, number: _READ(line))
+        self._lane = FrameLane(self.judge, lambda line, number: _READ(line))
         self._memory = memory
         self._seen = seen
         self._came: list[bytes | Frame] = []
@@ -61,6 +72,10 @@ class Stream:
 
     def record(self, operation: Operation) -> None:
         """Take in any operation."""
+        if isinstance(operation, ops.Received) and operation.text is None and operation.binary is None:
+            self.release()
+            self.frame((operation.at, operation.conn, operation.raw))
+            return
         line = _ENCODE(operation) + b"\n"
         if operation.__class__ not in _PLAIN:
             self.release()
@@ -113,20 +128,45 @@ class Stream:
             self._seen()
 
     def _read(self, came: list[bytes | Frame]) -> Block:
-        """Return operations as lines of a history, which are remembered, and what those that are plain say."""
-        lines = [one if one.__class__ is bytes else _LINE % one for one in came]
-        typed: list[Any] = []
-        if self.speech is not None:
-            raws = b"".join([one[2] for one in came if one.__class__ is tuple])
-            if self.redact(raws) != raws or raws.find(b"\n") >= 0:
-                lines = [one if one.__class__ is bytes else self._odd(*one) for one in came]
-            typed = self.speech.read(lines)
-            if None in typed:
-                for place in [place for place, said in enumerate(typed) if said is None]:
-                    if came[place].__class__ is tuple:
-                        lines[place] = self._odd(*came[place])
-        self._memory(b"".join(lines))
-        return lines, typed
+        """Return operations as the lane takes them, and what those that are plain say. All are remembered."""
+        speech = self.speech
+        if speech is None:
+            texts = [one if isinstance(one, bytes) else self._odd(*one) for one in came]
+            self._memory.keep(Lines(b"".join(texts)))
+            return texts, []
+        places = [place for place, one in enumerate(came) if one.__class__ is bytes]
+        lines: list[Any] = [came[place] for place in places]
+        frames: list[Any] = came
+        for place in reversed(places):
+            del frames[place]
+        texts, typed = self._heard(speech, frames)
+        self._memory.keep(Lines(b"".join(lines)))
+        for place, line, said in zip(places, lines, speech.read(lines), strict=True):
+            texts.insert(place, line)
+            typed.insert(place, said)
+        return texts, typed
+
+    def _heard(self, speech: Speech, frames: list[Frame]) -> Block:
+        """Return the bytes of frames, or their lines where they are not plain, and what those that are plain say."""
+        if not frames:
+            return [], []
+        ats, conns, raws = map(tuple, zip(*frames, strict=True))
+        whole = b"".join(raws)
+        if self.redact(whole) != whole:
+            raws = tuple(map(self.redact, raws))
+            whole = b"".join(raws)
+        texts = list(raws)
+        typed, odd = speech.hear(ats, conns, raws)
+        if not odd and whole.find(b"\n") < 0:
+            self._memory.keep(Frames(whole, ats, conns, tuple(map(len, raws))))
+            return texts, typed
+        typed = [None if b"\n" in raw else said for raw, said in zip(raws, typed, strict=True)]
+        for place in [place for place, said in enumerate(typed) if said is None]:
+            texts[place] = self._odd(ats[place], conns[place], raws[place])
+        told = zip(texts, typed, ats, conns, strict=True)
+        lines = [text if said is None else LINE % (at, conn, text) for text, said, at, conn in told]
+        self._memory.keep(Lines(b"".join(lines)))
+        return texts, typed
 
     def _odd(self, at: int, conn: int, raw: bytes) -> bytes:
         """Return the line of a frame that may not be plain."""
@@ -157,54 +197,3 @@ def as_sent(raw: bytes) -> str | bytes:
         return raw.decode()
     except UnicodeDecodeError:
         return raw
-
-
-class Memory:
-    """The lines of the last blocks, as many as fit into `size` bytes; and how each open connection began."""
-
-    def __init__(self, size: int) -> None:
-        self._room = size
-        self._blocks: deque[bytes] = deque()
-        self._began: dict[int, list[bytes]] = {}
-        self._gone: deque[int] = deque()
-
-    def begin(self, operation: Operation, line: bytes) -> None:
-        """Note what may be how a connection began, or its end."""
-        conn = getattr(operation, "conn", None)
-        if conn is None:
-            return
-        if isinstance(operation, ops.Connecting):
-            self._began[conn] = [line]
-        elif isinstance(operation, (ops.Connected, ops.Received)) and len(self._began.get(conn, ())) in (1, 2):
-            self._began[conn].append(line)
-        elif isinstance(operation, ops.Closed):
-            self._gone.append(conn)
-            if len(self._gone) > _GONE:
-                self._began.pop(self._gone.popleft(), None)
-
-    def __call__(self, lines: bytes) -> None:
-        """Keep a block."""
-        self._blocks.append(lines)
-        self._room -= len(lines)
-        while self._room < 0 and len(self._blocks) > 1:
-            self._room += len(self._blocks.popleft())
-
-    def of(self, conns: set[int]) -> list[bytes]:
-        """Return what is remembered of these connections, in the order in which it came."""
-        began = [line for conn in sorted(conns) for line in self._began.get(conn, ())]
-        known = set(began)
-        marks = [b'"conn":%d%s' % (conn, end) for conn in conns for end in (b",", b"}")]
-        lines = [line for block in self._blocks for line in _with(block, marks) if line not in known]
-        return began + sorted(lines, key=_came_at)
-
-
-def _with(block: bytes, marks: list[bytes]) -> list[bytes]:
-    """Return the lines of a block that hold one of these marks."""
-    if not any(mark in block for mark in marks):
-        return []
-    return [line + b"\n" for line in block.split(b"\n") if any(mark in line for mark in marks)]
-
-
-def _came_at(line: bytes) -> int:
-    found = _AT.search(line)
-    return int(found[1]) if found else 0

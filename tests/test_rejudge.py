@@ -15,6 +15,7 @@ from benchmarks.history import Generator
 from conformance.catalogue import Catalogue, load
 from conformance.dialects import named
 from conformance.errors import UsageError
+from conformance.express.block import Block
 from conformance.express.lane import Lane
 from conformance.history.store import HistoryReader
 from conformance.judge import Judge
@@ -78,9 +79,9 @@ def test_most_of_a_plain_history_is_judged_in_bulk(monkeypatch: pytest.MonkeyPat
     fed: list[int] = []
     feed = Lane._one_by_one
 
-    def counted(lane: Lane, lines: list[bytes], line: int, at: int, stop: int) -> None:
+    def counted(lane: Lane, block: Block, at: int, stop: int) -> None:
         fed.append(stop - at)
-        feed(lane, lines, line, at, stop)
+        feed(lane, block, at, stop)
 
     monkeypatch.setattr(Lane, "_one_by_one", counted)
     lines = generated(4_000, together=5)

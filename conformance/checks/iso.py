@@ -261,9 +261,9 @@ class Leaks(Check):
         pieces.append(_KEYS)
         for run in told.begun:
             event, raw = told.events[run.first], raws[run.first]
-            ids = (run.run_id, run.thread_id, event.user_id)
-            if run.story is None:
-                ids = ids[2:]  # the other two came with its acceptance, within the stretch, as nobody else's
+            ids = [event.user_id]
+            if run.story is not None:  # else the others came with its acceptance, within the stretch, as nobody else's
+                ids += [run.run_id, run.thread_id]
             if b"\\" in raw or not all(map(self._is_of, ids, repeat(run.user))):
                 return False
             rest = f"{event.event_id} {event.agent_name} {event.payload.request_id} {event.traceparent}"

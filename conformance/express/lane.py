@@ -55,7 +55,8 @@ class Lane:
         speech = self.speech
         if speech is None:
             for at in range(0, len(lines), _SHORTEST):
-                self._one_by_one(lines, line, at, min(at + _SHORTEST, len(lines)))
+                for place in range(at, min(at + _SHORTEST, len(lines))):
+                    self._judge.feed(self._decode(lines[place], line + place))
                 yield
             return
         earlier, known = self._held
@@ -77,14 +78,14 @@ class Lane:
             stop = survey.stop
             yield
             if stop - at < _SHORTEST:
-                self._one_by_one(block.lines, block.line, at, stop)
+                self._one_by_one(block, at, stop)
             elif not (yield from self._express(survey)):
                 # one remarkable event is no reason to look at all of them
                 middle = (at + stop) // 2
                 yield from self._take(block, at, middle)
                 yield from self._take(block, middle, stop)
             if stop < end:
-                self._one_by_one(block.lines, block.line, stop, stop + 1)
+                self._one_by_one(block, stop, stop + 1)
             at = stop + 1
 
     def _express(self, survey: Survey) -> Generator[None, None, bool]:
@@ -107,9 +108,17 @@ class Lane:
             call.chapter.calls.clear()  # so that no cycle keeps them
         return True
 
-    def _one_by_one(self, lines: list[bytes], line: int, at: int, stop: int) -> None:
+    def _one_by_one(self, block: Block, at: int, stop: int) -> None:
         for place in range(at, stop):
-            self._judge.feed(self._decode(lines[place], line + place))
+            self._judge.feed(self.operation(block.lines[place], block.ops[place], block.line + place))
+
+    def operation(self, line: bytes, said: Any, number: int) -> Operation:
+        """Return the operation that a line of a block holds; `said` is what `Speech.read` says of it."""
+        return self._decode(line, number)
+
+    def evidence(self, line: bytes, said: Any) -> Received:
+        """Return the received frame that is on a plain line of a block."""
+        return Unread(said.at, said.conn, Raw(line))
 
     # -- entering a stretch -----------------------------------------------------------------------------------------
 
@@ -151,7 +160,7 @@ class Lane:
         world.frames += 1
         connection.received += 1
         received = told.block.ops[place]
-        op = Unread(received.at, connection.number, Raw(told.block.lines[place]))
+        op = self.evidence(told.block.lines[place], received)
         chapter.notice = world.notice(connection, op, received.frame.payload)
         chapter.story = story = world.stories[chapter.run_id]
         story.by_the_book = True
@@ -215,6 +224,6 @@ class Lane:
         assert story.stream is not None
         for at in needed:
             if at not in told.sightings:
-                op = Unread(told.received[at].at, connection.number, Raw(told.raws[at]))
+                op = self.evidence(told.raws[at], told.received[at])
                 line = told.block.line + told.places[at]
                 told.sightings[at] = Sighting(line, op, told.events[at], connection, story, story.stream)

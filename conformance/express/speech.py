@@ -1,5 +1,6 @@
 """How a dialect's lines are read in one step: the operation and, within it, the frame as typed structs."""
 
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, get_args
@@ -35,17 +36,36 @@ class Speech:
         )
         plain: Any = reduce(or_, (self.received, ops.Asked, ops.Sent, ops.Pinged))
         self._decode = msgspec.json.Decoder(plain).decode
+        self._decode_frame = msgspec.json.Decoder(frames).decode
 
     def read(self, lines: list[bytes]) -> list[Any]:
         """Return what each line says; None for a line that says anything else."""
-        rest = iter(lines)
-        read: list[Any] = []
-        while len(read) < len(lines):
-            try:
-                read.extend(map(self._decode, rest))
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                read.append(None)
-        return read
+        return _each(self._decode, lines)[0]
+
+    def hear(self, ats: Sequence[int], conns: Sequence[int], raws: Sequence[bytes]) -> tuple[list[Any], bool]:
+        """Return what received frames say, as `read` does of their lines; and whether some are not plain, and None.
+
+        They are given as columns: when each came (µs), on which connection, and its bytes.
+        """
+        said, odd = _each(self._decode_frame, raws)
+        if odd:
+            told = zip(ats, conns, said, strict=True)
+            return [self.received(*one) if one[2] is not None else None for one in told], True
+        return list(map(self.received, ats, conns, said)), False
+
+
+def _each(decode: Callable[[bytes], Any], texts: Sequence[bytes]) -> tuple[list[Any], bool]:
+    """Decode each; put None for those that cannot be, and tell whether there are any."""
+    rest = iter(texts)
+    read: list[Any] = []
+    odd = False
+    while len(read) < len(texts):
+        try:
+            read.extend(map(decode, rest))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            read.append(None)
+            odd = True
+    return read, odd
 
 
 def speech_of(dialect: Dialect) -> Speech | None:

@@ -11,8 +11,9 @@ from conformance.dialects import named
 from conformance.history.operations import Asked
 from conformance.history.store import HistoryReader
 from load.measure import FIRST_EVENT, RUN, Key
+from load.memory import Memory
 from load.sketch import Sketch
-from load.stream import Memory, Stream
+from load.stream import Stream
 
 RECORDING = b"".join(Generator(events=2_000, together=10, lengths=(5, 20)).lines())
 WAITED_US = 1_500_000

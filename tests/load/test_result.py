@@ -10,9 +10,10 @@ from conformance.catalogue import load
 from conformance.dialects import named
 from conformance.history.store import HistoryReader
 from conformance.verdict import Block, Distribution, Outcome
+from load.memory import Memory
 from load.result import Report, located, merge, within
 from load.sketch import Sketch
-from load.stream import Memory, Stream
+from load.stream import Stream
 from tests.load.wholes import report
 from tests.reports.report_verdicts import sample
 
