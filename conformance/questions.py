@@ -24,8 +24,10 @@ class Questions:
         unanswered.append(request)
         if len(unanswered) > _UNANSWERED:
             del unanswered[: _UNANSWERED // 2]
-        if request.runs and op.request_id and self.named(op.user, op.request_id) is None:
-            self._by_request_id.add((op.user, op.request_id), request)
+        if request.runs and op.request_id:
+            key = (op.user, op.request_id)
+            if self._by_request_id.get(key) is None:
+                self._by_request_id.add(key, request)
 
     def of(self, ask: int | None) -> Request | None:
         """Return the question of that number, if there is one and it is remembered."""

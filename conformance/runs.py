@@ -53,6 +53,21 @@ class Runs:
         request.story = story
         return earlier
 
+    def taken_on(self, event: Accepted, request: Request, now: int) -> Story:
+        """Enter the run for which a question was taken on by the book: under an id that is new, and as one's only."""
+        asked, run_id, thread_id = request.asked, event.run_id, event.thread_id
+        self._born += 1
+        story = Story(self._born, run_id, asked.user, thread_id, request.connection.op.scenario, now)
+        story.by_the_book = True
+        story.request, request.story = request, story
+        story.own_canary = (asked.canary or "\0").encode()
+        self.stories[run_id or ""] = story
+        self.open_of.setdefault(asked.user, []).append(story)
+        marks = self._owners.marks
+        marks.add(run_id or "", "run", asked.user, thread_id=thread_id)
+        marks.add(thread_id or "", "thread", asked.user, thread_id=thread_id)
+        return story
+
     def told_by(self, connection: Connection, event: RunEvent, now: int) -> Story:
         """Return the run to which an event belongs: one that there is, else a new one."""
         run_id = event.run_id

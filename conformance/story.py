@@ -1,6 +1,7 @@
 """Runs as they are told: the story of a run, the streams on which it is told, and each sighting of an event."""
 
 from collections.abc import Collection
+from copy import copy
 from itertools import count
 from typing import Any
 
@@ -222,18 +223,9 @@ def _alone(seen: Sighting | None) -> Sighting | None:
     """Return a sighting that does not hold its run: so that the run goes at once when nobody needs it any more."""
     if seen is None:
         return None
-    return Sighting(
-        seen.line,
-        seen.op,
-        seen.event,
-        seen.connection,
-        _NONE,
-        seen.stream,
-        seen.fresh,
-        seen.foreign,
-        seen.overtaking,
-        seen.pieces,
-    )
+    alone = copy(seen)
+    alone.story = _NONE
+    return alone
 
 
 _NONE = Story(0, None, None, None, None, 0)

@@ -177,6 +177,13 @@ class World:
             request = self._questions.refused(connection, event, self.line)
         return Notice(self.line, op, event, connection, request, earlier)
 
+    def take_on(self, connection: Connection, op: ops.Frame, event: Accepted) -> tuple[Notice, Story]:
+        """Take in the acceptance of a question that goes by the book (`express.Stretch`), as `notice` does."""
+        request = self._questions.accepted(connection, event)
+        assert request is not None
+        story = self._runs.taken_on(event, request, self.now)
+        return Notice(self.line, op, event, connection, request), story
+
     def _greeted(self, connection: Connection, event: Ready) -> None:
         connection.ready = event
         connection.ready_at = self.now

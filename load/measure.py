@@ -139,27 +139,34 @@ class Measure(Check):
 
     def _by_kind(self, told: Stretch, late: list[int], counted: list[int]) -> None:
         """Keep the latencies of each behaviour's events by their kinds."""
-        received = told.received
+        received, lagged = told.received, self.world.lagged_at
+        behaviours = {chapter.asked.behaviour or "" for chapter in told.chapters}
+        if len(behaviours) == 1 and min([received[run.first].at - late[run.first] for run in told.chapters]) > lagged:
+            self._of_kinds(behaviours.pop(), told.kinds, counted, told.others)
+            return
         told_of: dict[str, tuple[list[Kind], list[int]]] = {}
         for chapter in told.chapters:
             behaviour, first, stop = chapter.asked.behaviour or "", chapter.first, chapter.stop
-            if received[first].at - late[first] <= self.world.lagged_at:  # none was stamped before a chapter's first
+            if received[first].at - late[first] <= lagged:  # none was stamped before a chapter's first
                 for at in range(first, stop):
                     self._sample((DELIVERY, behaviour, told.kinds[at].name), received[at].at, late[at])
                 continue
             kinds, by = told_of.setdefault(behaviour, ([], []))
             kinds += told.kinds[first:stop]
             by += counted[first:stop]
-        text = Kind.TEXT
         for behaviour, (kinds, by) in told_of.items():
-            self._keep(
-                (DELIVERY, behaviour, text.name), [us for us, kind in zip(by, kinds, strict=True) if kind is text]
-            )
-            of_kind: dict[Kind, list[int]] = {}
-            for us, kind in [(us, kind) for us, kind in zip(by, kinds, strict=True) if kind is not text]:
-                of_kind.setdefault(kind, []).append(us)
-            for kind, waits in of_kind.items():
-                self._keep((DELIVERY, behaviour, kind.name), waits)
+            others = [at for at, kind in enumerate(kinds) if kind is not Kind.TEXT]
+            self._of_kinds(behaviour, kinds, by, others)
+
+    def _of_kinds(self, behaviour: str, kinds: list[Kind], counted: list[int], others: list[int]) -> None:
+        """Keep a behaviour's latencies by the kinds of its events; `others` are those that stream no text."""
+        text, of_kind = counted.copy(), dict[Kind, list[int]]()
+        for at in others:
+            of_kind.setdefault(kinds[at], []).append(counted[at])
+        for at in reversed(others):
+            del text[at]
+        for kind, waits in (Kind.TEXT, text), *of_kind.items():
+            self._keep((DELIVERY, behaviour, kind.name), waits)
 
     def _from_questions(self, what: str, chapters: list[Chapter], ats: list[int]) -> None:
         """Keep, by behaviour, how long after their questions something came to these runs."""

@@ -168,12 +168,11 @@ class Presence(Check):
         """Ids are ids, each of its own."""
         for run in told.begun:
             event, ready = told.events[run.first], run.connection.ready
-            ids = [event.run_id, event.thread_id, event.user_id]
-            if ready is not None and ready.connection_id:
-                ids.append(ready.connection_id)
-            if len(set(ids)) != len(ids):
+            run_id, thread_id, user_id = event.run_id, event.thread_id, event.user_id
+            ids = {run_id, thread_id, user_id}
+            if len(ids) < 3 or (ready is not None and ready.connection_id in ids):
                 return False
-            if any(map(is_placeholder, (event.run_id, event.thread_id, event.user_id))):
+            if is_placeholder(run_id) or is_placeholder(thread_id) or is_placeholder(user_id):
                 return False
         return not any(is_placeholder(call.call_id) for call in told.calls)
 
@@ -284,9 +283,8 @@ class Uniqueness(Check):
     @on(Story)
     def settled(self, story: Story) -> None:
         """The event ids of a run are not those of another."""
-        last = [story.last] if story.last else []
         for event_id in self._event_ids.enter(story.event_ids):
-            self._same(story, event_id, last)
+            self._same(story, event_id, [story.last] if story.last else [])
 
     def _again(self, seen: Sighting) -> None:
         """An event delivered again: it must have kept its id, and the id its event."""
@@ -349,7 +347,7 @@ class Uniqueness(Check):
             if is_placeholder(told.ids[run.first]):
                 return False
         calls: list[tuple[int, tuple[str | None, str | None, str], int]] = []
-        for run in told.chapters:
+        for run in told.chapters if told.calls else ():
             user, thread_id = run.user, run.thread_id
             calls += [(told.places[c.start], (user, thread_id, c.call_id), c.start) for c in run.calls if c.start >= 0]
         self._told = calls

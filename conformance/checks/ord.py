@@ -160,10 +160,14 @@ class Sequence(Unconcerned):
         """All that will come has come: a number that no connection saw was left out."""
         if story.first is None or story.first.event.seq is None:
             return
-        left_out = self._left_out.pop(story.number, set())
+        left_out = self._left_out.pop(story.number, set()) if self._left_out else set()
         told_to = story.connection
         if told_to is not None and told_to.was_paused:
             return  # what a slow reader lacks is for DLV-06 to judge
+        if not story.missing:
+            self.exercised["ORD-01"] += 1
+            self.exercised["ORD-02"] += 1
+            return
         lost = story.missing - story.excused - left_out
         self.exercised["ORD-01"] += not story.partly_seen
         self.exercised["ORD-02"] += 1

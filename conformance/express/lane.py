@@ -161,12 +161,11 @@ class Lane:
         connection.received += 1
         received = told.block.ops[place]
         op = self.evidence(told.block.lines[place], received)
-        chapter.notice = world.notice(connection, op, received.frame.payload)
-        chapter.story = story = world.stories[chapter.run_id]
-        story.by_the_book = True
+        chapter.notice, chapter.story = world.take_on(connection, op, received.frame.payload)
         mine = world.open_of[chapter.user]
         if len(mine) > 1:
-            chapter.alongside = [other.thread_id for other in mine if other is not story].count(chapter.thread_id)
+            alongside = [other.thread_id for other in mine if other is not chapter.story]
+            chapter.alongside = alongside.count(chapter.thread_id)
 
     def _begin(self, told: Stretch, chapter: Chapter) -> None:
         """Enter a run's first event."""
