@@ -134,7 +134,7 @@ class Connection(WSListener):
         self._stream = stream
         self._chatter = stream.chatter
         self._held: list[Frame] = []
-        self._run = b"\0"
+        self._run, self._run_at = b"\0", 0
         self._newest = b""
         self._decoder = wire.dialect.decoder()
         self._now = wire.recorder.clock.now
@@ -156,7 +156,8 @@ class Connection(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame arrived."""
         raw = frame.get_payload_as_bytes()
-        if raw.startswith(self._chatter) and raw.find(self._run) > 0 and frame.fin and frame.msg_type is _TEXT:
+        own = raw.startswith(self._run, self._run_at) or self._is_own(raw)
+        if own and raw.startswith(self._chatter) and frame.fin and frame.msg_type is _TEXT:
             held = self._held
             if not held:
                 self._stream.hold(self.number, held)
@@ -166,6 +167,13 @@ class Connection(WSListener):
             self._told(raw)
         else:
             self._other(transport, frame)
+
+    def _is_own(self, raw: bytes) -> bool:
+        """Tell whether a frame names the latest run, and remember where: the next one does so at the same place."""
+        at = raw.find(self._run)
+        if at > 0:
+            self._run_at = at
+        return at > 0
 
     def _told(self, raw: bytes) -> None:
         """Take in a text frame, and tell the turns."""

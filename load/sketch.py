@@ -1,19 +1,24 @@
 """Latencies of any number in little memory: HdrHistograms of three digits, which merge without loss."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from hdrh.histogram import HdrHistogram
 
 DIGITS = 3
 LONGEST_US = 3_600_000_000
 _BITS = 11  # 2 ** 11 steps between a power of two and the next: three digits
+_MASKS = [-1 << max(0, length - _BITS) for length in range(129)]
+"""What remains of a number of so many bits."""
 PERCENTILES = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0)
 
 
-def buckets(durations: Iterable[int]) -> list[int]:
+def buckets(durations: Sequence[int]) -> list[int]:
     """Return the lowest value of the bucket that each duration falls into."""
-    return [(us >> shift) << shift if (shift := us.bit_length() - _BITS) > 0 else max(us, 0) for us in durations]
+    if durations and min(durations) < 0:
+        durations = [max(us, 0) for us in durations]
+    masks = _MASKS
+    return [us & masks[us.bit_length()] for us in durations]
 
 
 class Sketch:
@@ -28,7 +33,7 @@ class Sketch:
         """Count one duration; one below zero counts as none."""
         self.add_all((us,))
 
-    def add_all(self, durations: Iterable[int]) -> None:
+    def add_all(self, durations: Sequence[int]) -> None:
         """Count many durations in µs."""
         self.counts.update(buckets(durations))
 
