@@ -36,7 +36,7 @@ from load.turn import Ended
 _LOOK_S = 0.02
 _FEW, _ENOUGH, _TOO_MUCH = 512, 1024, 2048
 _TOO_LONG_S = 0.1
-_LONG_US = 250_000
+_LONG_US = 500_000
 _SLICE_S, _BUSY_SLICE_S = 0.001, 0.005
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SELDOM = 100_000
