@@ -28,6 +28,11 @@ def test_percentiles_come_in_one_pass_as_they_do_one_by_one() -> None:
     assert made.percentiles_ms(PERCENTILES) == [made.percentile_ms(percent) for percent in PERCENTILES]
 
 
+def test_a_duration_below_zero_counts_as_none() -> None:
+    made = sketch([-1, -5_000, 3])
+    assert made.counts == {0: 2, 3: 1}
+
+
 def test_two_halves_make_the_same_histogram_as_the_whole() -> None:
     halves = sketch(DURATIONS[::2])
     halves.merge(sketch(DURATIONS[1::2]))
