@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Container
-from itertools import repeat
 from typing import Any
 
 from conformance import canary, script
@@ -259,13 +258,15 @@ class Leaks(Check):
             return False
         pieces += [novel(seen) for seen in told.before]
         pieces.append(_KEYS)
-        for run in told.begun:
-            event, raw = told.events[run.first], raws[run.first]
-            ids = [event.user_id]
-            if run.story is not None:  # else the others came with its acceptance, within the stretch, as nobody else's
-                ids += [run.run_id, run.thread_id]
-            if b"\\" in raw or not all(map(self._is_of, ids, repeat(run.user))):
+        starts = [raws[run.first] for run in told.begun]
+        if b"\\" in b"".join(starts):
+            return False
+        for run, raw in zip(told.begun, starts, strict=True):
+            event, user = told.events[run.first], run.user
+            if not self._is_of(event.user_id, user):
                 return False
+            if run.story is not None and not (self._is_of(run.run_id, user) and self._is_of(run.thread_id, user)):
+                return False  # those of other runs came with their acceptance, within the stretch, as nobody else's
             rest = f"{event.event_id} {event.agent_name} {event.payload.request_id} {event.traceparent}"
             pieces += (rest.encode(), raw[raw.find(b'"timestamp"') :])
         whole = b" ".join(pieces)
