@@ -17,4 +17,4 @@ def test_no_pin_demands_a_newer_python_than_the_project(name: str, version: str)
     except PackageNotFoundError:
         pytest.skip("not installed on this system")
     assert installed.version == version
-    assert "3.11.0" in SpecifierSet(installed.metadata["Requires-Python"] or "")
+    assert "3.11.0" in SpecifierSet(str(installed.metadata.json.get("requires_python", "")))
