@@ -149,7 +149,8 @@ def serve(
             print_error(problem)
             return EX_UNAVAILABLE
         server = EngineServer(create_app(settings, parts=parts), settings, protocol=protocol)
-        asyncio.run(_serve(server, bound))
+        with asyncio.Runner(loop_factory=protocol.new_loop) as runner:
+            runner.run(_serve(server, bound))
     return 0
 
 

@@ -67,6 +67,8 @@ class _Together(_Transport):
 class FrameInManySegments(PartingWebSocketProtocol):
     """Trickles."""
 
+    new_loop = staticmethod(asyncio.new_event_loop)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Speak through a transport that cuts everything up."""
         assert isinstance(transport, asyncio.Transport)
@@ -80,6 +82,8 @@ class FrameInManySegments(PartingWebSocketProtocol):
 )
 class ManyFramesInASegment(PartingWebSocketProtocol):
     """Saves segments."""
+
+    new_loop = staticmethod(asyncio.new_event_loop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Speak through a transport that collects."""
