@@ -4,11 +4,10 @@ Stock uvicorn 0.54 waits for the write buffer before it sends a close frame, and
 before it closes the transport. A reader that has stopped would so never be closed with 4408 and never be freed.
 """
 
-from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+from asyncio import TimerHandle
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
-import uvloop
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -22,8 +21,6 @@ DISCARD_FOR_S = 2.0
 class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
     """Sends a close frame right away, and aborts the transport if the peer does not take it."""
 
-    new_loop: ClassVar[Callable[[], AbstractEventLoop]] = staticmethod(uvloop.new_event_loop)
-    """Makes the event loop of a server that speaks this protocol. uvloop joins what is written within one turn."""
     abort_timer: TimerHandle | None = None
 
     async def send(self, message: Any) -> None:
