@@ -98,12 +98,12 @@ class ModelAgent(BaseAgent):
         said: list[str] = []
         async with aclosing(self.workplace.llm.respond(prompt)) as moves:
             async for move in moves:
-                match move:
-                    case Think(text):
-                        self.think(text)
-                    case Say(text):
-                        await self.say(text)
-                        said.append(text)
-                    case CallTools():
-                        await self.call(move)
+                # Not `match`, which takes some time with structs.
+                if isinstance(move, Think):
+                    self.think(move.text)
+                elif isinstance(move, Say):
+                    await self.say(move.text)
+                    said.append(move.text)
+                else:
+                    await self.call(move)
         return "".join(said)

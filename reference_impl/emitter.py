@@ -38,8 +38,7 @@ class UserEventEmitter:
         # The end of each of the run's envelopes (`events.Envelope`), encoded once.
         fixed = {name: getattr(context, name) for name in FIXED}
         self._fixed = _encoder.encode(fixed).decode().removeprefix("{")
-        # A version 4 UUID of which the last 48 bits count: unique, and cheap to make.
-        self._event_ids = new_id()[:24]
+        self._event_ids = new_id()
 
     def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """Put one event on record. It never waits, so that it also works while the run is being cancelled.
@@ -67,7 +66,7 @@ class UserEventEmitter:
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
         self._seq += 1
-        event_id = f"{self._event_ids}{self._seq:012x}"
+        event_id = f"{self._event_ids}-{self._seq}"
         text = (
             f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{self._seq},'
             f'"timestamp":"{format_timestamp(self.now())}","payload":{_encoder.encode(payload).decode()},{self._fixed}'

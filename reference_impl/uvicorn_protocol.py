@@ -127,7 +127,7 @@ def text_frame(text: str) -> bytes:
     data = text.encode()
     size = len(data)
     if size < 126:
-        return b"\x81%c%b" % (size, data)
+        return b"\x81" + size.to_bytes(1) + data
     if size < 65_536:
-        return b"\x81\x7e%b%b" % (size.to_bytes(2), data)
-    return b"\x81\x7f%b%b" % (size.to_bytes(8), data)
+        return b"\x81\x7e" + size.to_bytes(2) + data
+    return b"\x81\x7f" + size.to_bytes(8) + data
