@@ -60,7 +60,9 @@ class UserEventEmitter:
 
     def now(self) -> float:
         """Seconds since the epoch, never less than the time of the run's last event."""
-        self._last_timestamp = max(self._last_timestamp, self._clock())
+        now = self._clock()
+        if now > self._last_timestamp:
+            self._last_timestamp = now
         return self._last_timestamp
 
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:

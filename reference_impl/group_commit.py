@@ -67,7 +67,8 @@ class GroupCommit(ABC):
 
     def append(self, event: Event) -> None:
         """Take `event` for the next commit, without waiting. Raises JournalFailed if there will be none."""
-        self._begin_soon()
+        if not self._busy:
+            self._begin_soon()
         self._pending.events.append(event)
 
     def when_recorded(self, callback: Callback) -> None:
@@ -148,6 +149,7 @@ class GroupCommit(ABC):
     def _fail(self, batch: Batch, error: BaseException) -> None:
         log.critical("The journal cannot write; nothing more is accepted until a restart.", exc_info=error)
         self.failed = True
+        self._busy = False
         for write in (*batch.writes, *self._pending.writes):
             if not write.future.done():
                 write.future.set_exception(JournalFailed("The journal cannot write."))

@@ -101,8 +101,9 @@ class ScriptedModel:
                 yield Say(piece)
             return
         for number, step in enumerate(steps, start=1):
+            # A pattern such as `str(text)` takes longer than all else that is done with a step.
             match step:
-                case {"think": str(text)} if len(step) == 1:
+                case {"think": text} if isinstance(text, str) and len(step) == 1:
                     yield Think(text)
                 case {"say": str(text)} if len(step) == 1:
                     for piece in pieces_of(text):
@@ -149,11 +150,10 @@ def _json_at(text: str, start: int) -> Any:
 
 def read_call(step: Any, number: int) -> ToolCall:
     """The tool call that a step describes. Raises ModelFailed."""
-    match step:
-        case {"tool": str(tool), "args": dict(args)} if tool and len(step) == 2:
+    if isinstance(step, dict) and {"tool"} <= step.keys() <= {"tool", "args"}:
+        tool, args = step["tool"], step.get("args", {})
+        if tool and isinstance(tool, str) and isinstance(args, dict):
             return ToolCall(tool, args)
-        case {"tool": str(tool)} if tool and len(step) == 1:
-            return ToolCall(tool, {})
     raise ModelFailed(f'Step {number} of the script is not {{"tool": name, "args": {{…}}}}: {brief(step)}')
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
+from websockets.utils import apply_mask
 
 SEND_TEXTS = "reference_impl.send_texts"
 """The ASGI extension that sends a list of texts: a system call for a batch of events instead of one for each."""
@@ -85,8 +87,18 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read; after an error of the peer, only to throw away what it still sends."""
-        if self.conn.parser_exc is None:
+        conn = self.conn
+        if conn.parser_exc is not None:
+            return
+        # The most usual by far, and nothing is begun: without the parser, which takes as long as an event takes.
+        text = whole_text(data) if conn.state is OPEN and not conn.reader.buffer and not self.frames else None
+        if text is None:
             super().data_received(data)
+        elif not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            if self.queue.qsize() > UNREAD_MESSAGES and not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
 
     def handle_parser_exception(self) -> None:
         """Close with the code of the error, such as 1009.
@@ -120,6 +132,22 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.abort_timer is not None:
             self.abort_timer.cancel()
         super().connection_lost(exc)
+
+
+def whole_text(data: bytes) -> str | None:
+    """The text of a client's frame (RFC 6455, section 5.2) if that is all of `data` and below 64 KiB, else None."""
+    if len(data) < 8 or data[0] != 0x81:
+        return None
+    size, start = data[1] & 0x7F, 2
+    if size == 126:
+        size, start = int.from_bytes(data[2:4]), 4
+    payload = start + 4
+    if data[1] < 0x80 or size == 127 or len(data) != payload + size:
+        return None
+    try:
+        return apply_mask(data[payload:], data[start:payload]).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def text_frame(text: str) -> bytes:
