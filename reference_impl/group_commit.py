@@ -1,4 +1,4 @@
-"""Many small writes, few commits: what comes up within a turn of the event loop is committed together, then told."""
+"""Many small writes, few commits: what comes up in a few turns of the event loop is committed together, then told."""
 
 import asyncio
 import logging
@@ -16,6 +16,9 @@ Subscriber = Callable[[Sequence[Event]], None]
 Callback = Callable[[], None]
 
 log = logging.getLogger(__name__)
+
+# How long a commit waits for what else comes up: enough for a run that was accepted to tell its first events.
+GROUP_TURNS = 4
 
 
 class Write:
@@ -43,13 +46,14 @@ class Batch:
 class GroupCommit(ABC):
     """Takes events and other writes, commits them in order, in groups, and then hands the events to the subscribers.
 
-    Under load a turn of the loop brings more, so groups grow and commits do not. A commit only hands pages to the
+    Under load each turn of the loop brings more, so groups grow and commits do not. A commit only hands pages to the
     operating system, which takes less than to have another thread do it; `_write` is where a subclass may differ.
     """
 
     def __init__(self) -> None:
         self._pending = Batch()
         self._busy = False
+        self._turns_left = 0
         self._subscribers: list[Subscriber] = []
         self._failure_callbacks: list[Callback] = []
         self.failed = False
@@ -106,12 +110,14 @@ class GroupCommit(ABC):
             raise JournalFailed("The journal cannot write.")
         if not self._busy:
             self._busy = True
-            # At the end of the next turn of the loop, so that a run that was just accepted has begun.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._begin_group)
+            self._turns_left = GROUP_TURNS
+            asyncio.get_running_loop().call_soon(self._begin_group)
 
     def _begin_group(self) -> None:
-        if not self.failed:
+        self._turns_left -= 1
+        if self._turns_left:
+            asyncio.get_running_loop().call_soon(self._begin_group)
+        elif not self.failed:
             batch, self._pending = self._pending, Batch()
             self._write(batch)
 
