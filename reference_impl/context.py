@@ -59,8 +59,9 @@ def random_ids() -> Iterator[str]:
     """
     while True:
         digits = urandom(4_096).hex()
+        shared = digits[:8]
         for start in range(8, len(digits) - 23, 24):
-            yield digits[:8] + digits[start : start + 24]
+            yield shared + digits[start : start + 24]
 
 
 IDS = random_ids()
@@ -117,6 +118,9 @@ class UserExecutionContext(msgspec.Struct, frozen=True, kw_only=True):
     details: object = None
 
     def __post_init__(self) -> None:
-        for name in ("user_id", "thread_id", "run_id", "request_id", "agent_name"):
-            require_id(getattr(self, name), name)
+        require_id(self.user_id, "user_id")
+        require_id(self.thread_id, "thread_id")
+        require_id(self.run_id, "run_id")
+        require_id(self.request_id, "request_id")
+        require_id(self.agent_name, "agent_name")
         require_immutable(self.details, "details")

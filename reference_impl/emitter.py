@@ -10,7 +10,6 @@ from reference_impl.context import UserExecutionContext, new_id
 from reference_impl.events import Event, EventType, format_timestamp
 from reference_impl.journal import Journal
 
-FIXED = ("run_id", "thread_id", "user_id", "agent_name", "traceparent")
 _encoder = msgspec.json.Encoder()
 
 
@@ -36,7 +35,13 @@ class UserEventEmitter:
         self._clock = clock
         self._closed = False
         # The end of each of the run's envelopes (`events.Envelope`), encoded once.
-        fixed = {name: getattr(context, name) for name in FIXED}
+        fixed = {
+            "run_id": context.run_id,
+            "thread_id": context.thread_id,
+            "user_id": context.user_id,
+            "agent_name": context.agent_name,
+            "traceparent": context.traceparent,
+        }
         self._fixed = _encoder.encode(fixed).decode().removeprefix("{")
         self._event_ids = new_id()
 
