@@ -30,6 +30,7 @@ from reference_impl.messages import (
 from reference_impl.registry import Acceptance
 from reference_impl.replay import Replayer
 from reference_impl.settings import Settings
+from reference_impl.uvicorn_protocol import RECEIVE
 from reference_impl.websocket_manager import WebSocketManager
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class ClientSession:
         replayer: Replayer,
         settings: Settings,
     ) -> None:
-        self._websocket = websocket
+        self._receive = websocket.scope.get("extensions", {}).get(RECEIVE, websocket.receive)
         self._identity = identity
         self._connection = connection
         self._engine = engine
@@ -106,7 +107,7 @@ class ClientSession:
 
     async def _read(self) -> None:
         while self._connection.closing is None and not self._over:
-            frame = await self._websocket.receive()
+            frame = await self._receive()
             if frame["type"] == "websocket.disconnect":
                 return
             self._handling = True
