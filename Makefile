@@ -70,14 +70,11 @@ format: .venv/.ready ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.ready ## how fast: starting, judging a long history, a large source tree, verifying the reference engine, the engine
-	@$(BIN)/python -m benchmarks.startup
-	@$(BIN)/python -m benchmarks.judge
-	@$(BIN)/python -m benchmarks.ag_ui
-	@$(BIN)/python -m benchmarks.audit
-	@$(BIN)/python -m benchmarks.verify
-	@$(BIN)/python -m benchmarks.load
-	@$(BIN)/python -m benchmarks.engine
+.venv-bench/.ready: pyproject.toml constraints.txt scripts/setup
+	@VENV=.venv-bench PYTHON="$${PYTHON:-/usr/bin/python3}" scripts/setup
+
+bench: .venv-bench/.ready ## how fast: starting, judging a long history, … (ONLY="judge load"; with the system's Python, or PYTHON=…)
+	@.venv-bench/bin/python -m benchmarks $(ONLY)
 
 endurance: .venv/.ready ## kill -9 the engine at 50 random moments under load, and measure the memory that it takes
 	@$(BIN)/python -m tests.endurance
@@ -101,4 +98,4 @@ schema: .venv/.ready ## write the JSON Schema of verdict.json anew
 	@$(BIN)/python -m conformance.verdict > conformance/verdict.schema.json
 
 clean: ## remove what the commands above made
-	@rm -rf .venv tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .agent_conformance_cache .hypothesis reports/out
+	@rm -rf .venv .venv-bench tests/interop/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .agent_conformance_cache .hypothesis reports/out

@@ -47,11 +47,11 @@ def parse(text: str, *, path: str, catalogue: Catalogue, scenarios: Collection[s
     )
     first: dict[tuple[str, tuple[str, ...], str | None, str | None], Known] = {}
     for entry in known:
-        cause = (entry.requirement, entry.scenario, entry.finding, entry.path)
-        if cause in first:
+        named = (entry.requirement, entry.scenario, entry.finding, entry.path)
+        if named in first:
             at = f"{path}:{entry.line}" if entry.line else path
-            raise UsageError(f"{at}: {entry.requirement}: the same entry stands in line {first[cause].line}")
-        first[cause] = entry
+            raise UsageError(f"{at}: {entry.requirement}: the same entry stands in line {first[named].line}")
+        first[named] = entry
     return Baseline(path, known)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from contextlib import chdir
@@ -23,7 +22,7 @@ def introduced(now: Audit, revision: str, paths: Sequence[Path], config: Config,
     here = Path.cwd().resolve()
     with tempfile.TemporaryDirectory(prefix="conformance-audit-") as folder:
         before = Path(folder).resolve()
-        _unpack(revision, top, before)
+        _check_out(revision, top, before)
         then = before / here.relative_to(top)
         inner = [Path(os.path.relpath(path, here)) for path in paths]
         cache = options.cache.absolute() if options.cache is not None else None
@@ -38,24 +37,19 @@ def introduced(now: Audit, revision: str, paths: Sequence[Path], config: Config,
     return without_old(now, old.verdict, revision)
 
 
-def _unpack(revision: str, top: Path, folder: Path) -> None:
-    _git(
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        f"{revision}^{{commit}}",
-        hint=f"--since {revision}: git knows no such revision",
-    )
-    with subprocess.Popen(
-        ["git", "-C", str(top), "archive", "--format=tar", revision], stdout=subprocess.PIPE
-    ) as packing:
-        assert packing.stdout is not None
-        with tarfile.open(fileobj=packing.stdout, mode="r|") as archive:
-            archive.extractall(folder, filter="data")
+def _check_out(revision: str, top: Path, folder: Path) -> None:
+    """Write a revision's whole tree to a folder, past the index of the repository."""
+    commit = f"{revision}^{{commit}}"
+    _git("rev-parse", "--verify", "--quiet", commit, hint=f"--since {revision}: git knows no such revision")
+    with tempfile.TemporaryDirectory(prefix="conformance-audit-") as own:
+        index = Path(own) / "index"
+        _git("-C", str(top), "read-tree", commit, index=index)
+        _git("-C", str(top), "checkout-index", "--all", f"--prefix={folder}/", index=index)
 
 
-def _git(*words: str, hint: str = "--since: this is no repository of git") -> bytes:
+def _git(*words: str, hint: str = "--since: this is no repository of git", index: Path | None = None) -> bytes:
+    own = {"GIT_INDEX_FILE": str(index)} if index is not None else {}
     try:
-        return subprocess.run(["git", *words], check=True, capture_output=True).stdout
+        return subprocess.run(["git", *words], check=True, capture_output=True, env={**os.environ, **own}).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise UsageError(hint) from error

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from conformance.baseline import Baseline, Known, compare
 from conformance.verdict import Verdict
+from reports.phrases import plural
 
 
 class State(StrEnum):
@@ -40,7 +41,7 @@ class Waiver:
         """How long it has been accepted already, in days."""
         if self.entry.since is None:
             return "not said"
-        return f"{(self.today - self.entry.since).days:,} days"
+        return plural((self.today - self.entry.since).days, "day")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from http import HTTPStatus
 from random import Random
 from typing import Any, TypeVar
 
@@ -115,7 +116,7 @@ async def test_an_error_is_the_refusal_of_its_own_run() -> None:
         await taped.client.close()
     assert good.refusal is None
     assert bad.refusal is not None
-    assert (bad.refusal.code, bad.refusal.message) == ("http-422", "Unprocessable Entity")
+    assert (bad.refusal.code, bad.refusal.message) == ("http-422", HTTPStatus(422).phrase)
     (refused,) = taped.all(ops.Refused)
     assert (refused.status, refused.conn) == (422, bad.asked.conn)
 

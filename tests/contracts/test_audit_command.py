@@ -161,7 +161,7 @@ def test_a_baseline_is_written_and_filled_in(here: Path, capsys: pytest.CaptureF
 
 
 def test_since_tells_only_what_a_change_brought(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(here, DIRTY)
+    write(here, {**DIRTY, ".gitattributes": "shop export-ignore\n"})
     for words in (
         ["init", "-q"],
         ["add", "-A"],

@@ -42,7 +42,7 @@ def over_http(folder: Path, file: str, *more: str) -> tuple[int, dict[str, str],
 
 
 def test_ag_ui_is_judged_and_held_to_its_times(tmp_path: Path) -> None:
-    _, found, objectives = over_http(tmp_path, ag_ui(""), "--duration", "3s")
+    _, found, objectives = over_http(tmp_path, ag_ui(""), "--duration", "6s")
     assert "fail" not in found.values()
     assert {found[id] for id in ("EVT-02", "ISO-01", "AGU-01")} == {"pass"}
     assert objectives.keys() == {"p95_ms", "first_event_ms", "errors"}
@@ -55,7 +55,7 @@ def test_a_leak_over_ag_ui_is_flagged(tmp_path: Path) -> None:
 
 
 def test_without_timestamps_it_is_held_to_waits(tmp_path: Path) -> None:
-    _, found, objectives = over_http(tmp_path, HTTP.read_text(), "--duration", "3s")
+    _, found, objectives = over_http(tmp_path, HTTP.read_text(), "--duration", "6s")
     assert "fail" not in found.values()
     assert found["EVT-02"] == "pass"
     assert objectives.keys() == {"first_event_ms", "errors"}
