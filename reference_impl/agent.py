@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import aclosing
 
 import msgspec
 
@@ -96,14 +95,16 @@ class ModelAgent(BaseAgent):
     async def run(self, prompt: Prompt) -> str:
         """Follow the model's moves and return all that it said. Raises ModelFailed."""
         said: list[str] = []
-        async with aclosing(self.workplace.llm.respond(prompt)) as moves:
+        moves = self.workplace.llm.respond(prompt)
+        try:
             async for move in moves:
-                match move:
-                    case Think(text):
-                        self.think(text)
-                    case Say(text):
-                        await self.say(text)
-                        said.append(text)
-                    case CallTools():
-                        await self.call(move)
+                if isinstance(move, Think):
+                    self.think(move.text)
+                elif isinstance(move, Say):
+                    await self.say(move.text)
+                    said.append(move.text)
+                else:
+                    await self.call(move)
+        finally:
+            await moves.aclose()
         return "".join(said)

@@ -10,7 +10,6 @@ from reference_impl.context import UserExecutionContext, new_id
 from reference_impl.events import Event, EventType, format_timestamp
 from reference_impl.journal import Journal
 
-FIXED = ("run_id", "thread_id", "user_id", "agent_name", "traceparent")
 _encoder = msgspec.json.Encoder()
 
 
@@ -36,10 +35,15 @@ class UserEventEmitter:
         self._clock = clock
         self._closed = False
         # The end of each of the run's envelopes (`events.Envelope`), encoded once.
-        fixed = {name: getattr(context, name) for name in FIXED}
+        fixed = {
+            "run_id": context.run_id,
+            "thread_id": context.thread_id,
+            "user_id": context.user_id,
+            "agent_name": context.agent_name,
+            "traceparent": context.traceparent,
+        }
         self._fixed = _encoder.encode(fixed).decode().removeprefix("{")
-        # A version 4 UUID of which the last 48 bits count: unique, and cheap to make.
-        self._event_ids = new_id()[:24]
+        self._event_ids = new_id()
 
     def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """Put one event on record. It never waits, so that it also works while the run is being cancelled.
@@ -61,13 +65,15 @@ class UserEventEmitter:
 
     def now(self) -> float:
         """Seconds since the epoch, never less than the time of the run's last event."""
-        self._last_timestamp = max(self._last_timestamp, self._clock())
+        now = self._clock()
+        if now > self._last_timestamp:
+            self._last_timestamp = now
         return self._last_timestamp
 
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
         self._seq += 1
-        event_id = f"{self._event_ids}{self._seq:012x}"
+        event_id = f"{self._event_ids}-{self._seq}"
         text = (
             f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{self._seq},'
             f'"timestamp":"{format_timestamp(self.now())}","payload":{_encoder.encode(payload).decode()},{self._fixed}'

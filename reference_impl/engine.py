@@ -130,7 +130,6 @@ class ExecutionEngine:
         self._max_running_per_user = max_running_per_user
         self._agent_name = agent_name
         self._users: dict[UserId, UserExecutionEngine] = {}
-        self._starting: set[asyncio.Future[None]] = set()
         self.draining = False
 
     async def start(
@@ -143,13 +142,7 @@ class ExecutionEngine:
         """
         if self.draining:
             raise Refusal.restarting()
-        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._starting.add(started)
-        try:
-            return await self._start(user_id, request, announce)
-        finally:
-            self._starting.discard(started)
-            started.set_result(None)
+        return await self._start(user_id, request, announce)
 
     async def _start(self, user_id: UserId, request: RunRequest, announce: Callable[[Acceptance], None]) -> Acceptance:
         try:
@@ -204,7 +197,7 @@ class ExecutionEngine:
         return len(self._users)
 
     def _tasks(self) -> "list[asyncio.Future[None]]":
-        return [*self._starting, *(task for engine in self._users.values() for task in engine.tasks())]
+        return [task for engine in self._users.values() for task in engine.tasks()]
 
     def _engine_of(self, user_id: UserId) -> UserExecutionEngine:
         engine = self._users.get(user_id)

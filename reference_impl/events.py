@@ -69,8 +69,8 @@ def decode_event(event: Event) -> Envelope:
 
 def format_timestamp(seconds: float) -> str:
     """Seconds since the epoch as RFC 3339 in UTC with microseconds, such as `2025-01-31T12:00:00.123456Z` (SCH-03)."""
-    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
-    return f"{_whole_second(whole)}.{microseconds:06}Z"
+    whole, microseconds = divmod(int(seconds * 1_000_000 + 0.5), 1_000_000)
+    return f"{_whole_second(whole)}.{str(1_000_000 + microseconds)[1:]}Z"
 
 
 @lru_cache(maxsize=4)

@@ -1,11 +1,11 @@
-"""Many small writes, few commits: what comes up within a turn of the event loop is committed together, then told."""
+"""Many small writes, few commits: what comes up in a few turns of the event loop is committed together, then told."""
 
 import asyncio
 import logging
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from reference_impl.errors import JournalFailed
 from reference_impl.events import Event
@@ -13,8 +13,12 @@ from reference_impl.events import Event
 T = TypeVar("T")
 Apply = Callable[[sqlite3.Connection], T]
 Subscriber = Callable[[Sequence[Event]], None]
+Callback = Callable[[], None]
 
 log = logging.getLogger(__name__)
+
+# How long a commit waits for what else comes up: enough for a run that was accepted to tell its first events.
+GROUP_TURNS = 4
 
 
 class Write:
@@ -28,21 +32,28 @@ class Write:
         self.result: Any = None
 
 
-Callback = Callable[[], None]
-Item = Event | Write | Callback
-Batch = list[Item]
+class Batch:
+    """What is committed together, each kind in its order: `writes`, then `events`; who is told first is `recorded`."""
+
+    __slots__ = ("events", "recorded", "writes")
+
+    def __init__(self) -> None:
+        self.writes: list[Write] = []
+        self.recorded: list[Callback] = []
+        self.events: list[Event] = []
 
 
 class GroupCommit(ABC):
     """Takes events and other writes, commits them in order, in groups, and then hands the events to the subscribers.
 
-    Under load a turn of the loop brings more, so groups grow and commits do not. A commit only hands pages to the
+    Under load each turn of the loop brings more, so groups grow and commits do not. A commit only hands pages to the
     operating system, which takes less than to have another thread do it; `_write` is where a subclass may differ.
     """
 
     def __init__(self) -> None:
-        self._pending: Batch = []
+        self._pending = Batch()
         self._busy = False
+        self._turns_left = 0
         self._subscribers: list[Subscriber] = []
         self._failure_callbacks: list[Callback] = []
         self.failed = False
@@ -58,26 +69,36 @@ class GroupCommit(ABC):
         """Have `callback` called if a write fails for good."""
         self._failure_callbacks.append(callback)
 
-    def append(self, item: Item) -> None:
-        """Take `item` for the next commit, without waiting. Raises JournalFailed if there will be none.
+    def append(self, event: Event) -> None:
+        """Take `event` for the next commit, without waiting. Raises JournalFailed if there will be none."""
+        if not self._busy:
+            self._begin_soon()
+        self._pending.events.append(event)
 
-        A function is called when what was appended before is on record, before what comes after it is delivered.
+    def when_recorded(self, callback: Callback) -> None:
+        """Have `callback` called when what was taken so far is on record, before its events are delivered.
+
+        Raises JournalFailed.
         """
         self._begin_soon()
-        self._pending.append(item)
+        self._pending.recorded.append(callback)
 
     async def write(self, apply: Apply[T]) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.append(Write(apply, future))
+        self._wait_with(Write(apply, future))
         return await future
 
     async def flush(self) -> None:
         """Wait until all that was appended so far is on record and the subscribers have it. Raises JournalFailed."""
         if self._busy or self.failed:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.append(Write(None, future))
+            self._wait_with(Write(None, future))
             await future
+
+    def _wait_with(self, write: Write) -> None:
+        self._begin_soon()
+        self._pending.writes.append(write)
 
     @abstractmethod
     def _commit(self, batch: Batch) -> None:
@@ -89,13 +110,15 @@ class GroupCommit(ABC):
             raise JournalFailed("The journal cannot write.")
         if not self._busy:
             self._busy = True
-            # At the end of the next turn of the loop, so that a run that was just accepted has begun.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._begin_group)
+            self._turns_left = GROUP_TURNS
+            asyncio.get_running_loop().call_soon(self._begin_group)
 
     def _begin_group(self) -> None:
-        if not self.failed:
-            batch, self._pending = self._pending, []
+        self._turns_left -= 1
+        if self._turns_left:
+            asyncio.get_running_loop().call_soon(self._begin_group)
+        elif not self.failed:
+            batch, self._pending = self._pending, Batch()
             self._write(batch)
 
     def _write(self, batch: Batch) -> None:
@@ -113,20 +136,14 @@ class GroupCommit(ABC):
             return
         self.commits += 1
         self._busy = False
-        if self._pending:
+        pending = self._pending
+        if pending.events or pending.writes or pending.recorded:
             self._begin_soon()
-        events: list[Event] = []
-        waiting: list[Write] = []
-        for item in batch:
-            if type(item) is Event:
-                events.append(item)
-            elif type(item) is Write:
-                waiting.append(item)
-            else:
-                cast(Callback, item)()
-        if events:
-            self._deliver(events)
-        for write in waiting:
+        for callback in batch.recorded:
+            callback()
+        if batch.events:
+            self._deliver(batch.events)
+        for write in batch.writes:
             if not write.future.done():
                 write.future.set_result(write.result)
 
@@ -138,9 +155,10 @@ class GroupCommit(ABC):
     def _fail(self, batch: Batch, error: BaseException) -> None:
         log.critical("The journal cannot write; nothing more is accepted until a restart.", exc_info=error)
         self.failed = True
-        for item in (*batch, *self._pending):
-            if isinstance(item, Write) and not item.future.done():
-                item.future.set_exception(JournalFailed("The journal cannot write."))
-        self._pending.clear()
+        self._busy = False
+        for write in (*batch.writes, *self._pending.writes):
+            if not write.future.done():
+                write.future.set_exception(JournalFailed("The journal cannot write."))
+        self._pending = Batch()
         for callback in self._failure_callbacks:
             callback()

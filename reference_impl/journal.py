@@ -12,7 +12,7 @@ import msgspec
 from reference_impl.context import RunId, ThreadId, UserId
 from reference_impl.errors import JournalFailed
 from reference_impl.events import Event, EventType
-from reference_impl.group_commit import Batch, GroupCommit, Write
+from reference_impl.group_commit import Batch, GroupCommit
 from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Journal(GroupCommit):
             options = {"thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
             return self._accept(self._write_connection, run, may_insert=may_insert, **options)
         except sqlite3.Error as error:
-            self._fail([], error)
+            self._fail(Batch(), error)
             raise JournalFailed("The journal cannot write.") from None
 
     def _accept(
@@ -140,16 +140,13 @@ class Journal(GroupCommit):
 
     def _commit(self, batch: Batch) -> None:
         connection = self._write_connection
-        events: list[Event] = []
         with connection:
             self._begin(connection)
-            for item in batch:
-                if type(item) is Event:
-                    events.append(item)
-                elif type(item) is Write and item.apply is not None:
-                    item.result = item.apply(connection)
-            self._insert_events(connection, events)
-            for event in events:
+            for write in batch.writes:
+                if write.apply is not None:
+                    write.result = write.apply(connection)
+            self._insert_events(connection, batch.events)
+            for event in batch.events:
                 if event.type.terminal:
                     self._end_run(connection, event)
 
@@ -195,7 +192,7 @@ class Journal(GroupCommit):
         answer = _endings.decode(event.text).payload.final_response
         connection.execute(
             "UPDATE runs SET ending = ?, answer = ? WHERE number = ?",
-            (event.type.value, answer, self._numbers.pop(event.run_id)),
+            (event.type._value_, answer, self._numbers.pop(event.run_id)),
         )
 
     # Reading.

@@ -101,21 +101,22 @@ class ScriptedModel:
                 yield Say(piece)
             return
         for number, step in enumerate(steps, start=1):
+            # A pattern such as `str(text)` takes longer than all else that is done with a step.
             match step:
-                case {"think": str(text), **rest} if not rest:
+                case {"think": text} if isinstance(text, str) and len(step) == 1:
                     yield Think(text)
-                case {"say": str(text), **rest} if not rest:
+                case {"say": str(text)} if len(step) == 1:
                     for piece in pieces_of(text):
                         yield Say(piece)
                 case {"tool": _}:
                     yield CallTools([read_call(step, number)])
-                case {"parallel": list(calls), **rest} if not rest:
+                case {"parallel": list(calls)} if len(step) == 1:
                     yield CallTools([read_call(call, number) for call in calls])
-                case {"stall_ms": int(ms), **rest} if not rest and 0 <= ms <= MAX_STALL_MS:
+                case {"stall_ms": int(ms)} if len(step) == 1 and 0 <= ms <= MAX_STALL_MS:
                     await asyncio.sleep(ms / 1000)
-                case {"fail": str(message), **rest} if not rest:
+                case {"fail": str(message)} if len(step) == 1:
                     raise ModelFailed(message or "The model failed.")
-                case {"recall": True, **rest} if not rest:
+                case {"recall": True} if len(step) == 1:
                     lines = await self._conversation.earlier(prompt.context)
                     for piece in pieces_of("\n".join(lines) or "There are no earlier messages."):
                         yield Say(piece)
@@ -147,15 +148,13 @@ def _json_at(text: str, start: int) -> Any:
         return msgspec.json.decode(text[start:end])
 
 
-def read_call(step: object, number: int) -> ToolCall:
+def read_call(step: Any, number: int) -> ToolCall:
     """The tool call that a step describes. Raises ModelFailed."""
-    match step:
-        case {"tool": str(tool), "args": dict(args), **rest} if tool and not rest:
+    if isinstance(step, dict) and {"tool"} <= step.keys() <= {"tool", "args"}:
+        tool, args = step["tool"], step.get("args", {})
+        if tool and isinstance(tool, str) and isinstance(args, dict):
             return ToolCall(tool, args)
-        case {"tool": str(tool), **rest} if tool and not rest:
-            return ToolCall(tool, {})
-        case _:
-            raise ModelFailed(f'Step {number} of the script is not {{"tool": name, "args": {{…}}}}: {brief(step)}')
+    raise ModelFailed(f'Step {number} of the script is not {{"tool": name, "args": {{…}}}}: {brief(step)}')
 
 
 def pieces_of(text: str) -> list[str]:

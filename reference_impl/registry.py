@@ -15,7 +15,6 @@ from reference_impl.context import (
     UserExecutionContext,
     UserId,
     new_id,
-    new_thread_id,
     require_immutable,
 )
 from reference_impl.delivery_tracker import EventDeliveryTracker
@@ -112,19 +111,19 @@ class AgentExecutionRegistry:
         finally:
             if outcome is not AcceptOutcome.NEW:
                 self._executions.remove(execution)
-        if outcome is AcceptOutcome.NO_THREAD:
-            raise Refusal.not_found()
-        if outcome is AcceptOutcome.LIMIT:
-            raise Refusal.rate_limited(f"You have {self._max_open_per_user} open runs: wait until one has ended.")
+        if outcome is AcceptOutcome.NEW:
+            self.delivery.track(execution.context.run_id)
+            execution.emitter = self._bridge.create_user_emitter(execution.context)
+            return Acceptance(execution.context, execution.emitter)
         if outcome is AcceptOutcome.DUPLICATE:
             return Acceptance(accepted.context, None)
-        self.delivery.track(execution.context.run_id)
-        execution.emitter = self._bridge.create_user_emitter(execution.context)
-        return Acceptance(execution.context, execution.emitter)
+        if outcome is AcceptOutcome.NO_THREAD:
+            raise Refusal.not_found()
+        raise Refusal.rate_limited(f"You have {self._max_open_per_user} open runs: wait until one has ended.")
 
     def when_recorded(self, callback: Callable[[], None]) -> None:
         """Have `callback` called once what was accepted so far is on record, before what comes after. JournalFailed."""
-        self._journal.append(callback)
+        self._journal.when_recorded(callback)
 
     async def recorded(self) -> None:
         """Wait until what was accepted so far is on record. Raises JournalFailed."""
@@ -194,7 +193,7 @@ class AgentExecutionRegistry:
 
     def new_thread_id(self) -> str:
         """The id of a new thread."""
-        return new_thread_id()
+        return new_id()
 
     def get(self, user_id: UserId, run_id: str) -> Execution | None:
         """The live run of this user with this id; None also if it is somebody else's (ACC-04)."""

@@ -27,11 +27,14 @@ class ExecutionState(StrEnum):
     @classmethod
     def of_ending(cls, type: EventType) -> "ExecutionState":
         """The state that a terminal event of `type` brings."""
-        return {
-            EventType.AGENT_COMPLETED: cls.COMPLETED,
-            EventType.AGENT_ERROR: cls.FAILED,
-            EventType.AGENT_STOPPED: cls.STOPPED,
-        }[type]
+        return _ENDINGS[type]
+
+
+_ENDINGS = {
+    EventType.AGENT_COMPLETED: ExecutionState.COMPLETED,
+    EventType.AGENT_ERROR: ExecutionState.FAILED,
+    EventType.AGENT_STOPPED: ExecutionState.STOPPED,
+}
 
 
 class Interruption(StrEnum):

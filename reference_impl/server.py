@@ -15,6 +15,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 
 from reference_impl.app import Assembly, Parts, create_app
@@ -149,7 +150,8 @@ def serve(
             print_error(problem)
             return EX_UNAVAILABLE
         server = EngineServer(create_app(settings, parts=parts), settings, protocol=protocol)
-        asyncio.run(_serve(server, bound))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(server, bound))
     return 0
 
 

@@ -13,7 +13,6 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import CloseCode, ErrorCode, Refusal
 from reference_impl.messages import (
     ClientMessage,
-    HeartbeatAck,
     Ping,
     Resume,
     RunRequest,
@@ -31,6 +30,7 @@ from reference_impl.messages import (
 from reference_impl.registry import Acceptance
 from reference_impl.replay import Replayer
 from reference_impl.settings import Settings
+from reference_impl.uvicorn_protocol import RECEIVE
 from reference_impl.websocket_manager import WebSocketManager
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ClientSession:
         replayer: Replayer,
         settings: Settings,
     ) -> None:
-        self._websocket = websocket
+        self._receive = websocket.scope.get("extensions", {}).get(RECEIVE, websocket.receive)
         self._identity = identity
         self._connection = connection
         self._engine = engine
@@ -107,7 +107,7 @@ class ClientSession:
 
     async def _read(self) -> None:
         while self._connection.closing is None and not self._over:
-            frame = await self._websocket.receive()
+            frame = await self._receive()
             if frame["type"] == "websocket.disconnect":
                 return
             self._handling = True
@@ -136,23 +136,20 @@ class ClientSession:
 
     async def handle(self, message: ClientMessage) -> None:
         """Do what `message` asks for. Raises Refusal."""
-        match message:
-            case StartAgent() | UserMessage():
-                request = RunRequest.of(message, traceparent=self._traceparent)
-                await self._engine.start(self.user_id, request, announce=self._announce)
-            case StopAgent(run_id=run_id):
-                await self._engine.stop(self.user_id, run_id)
-            case Resume():
-                try:
-                    self._resumes.put_nowait(message)
-                except asyncio.QueueFull:
-                    waiting = self._resumes.maxsize
-                    raise Refusal.rate_limited(f"{waiting} resumes wait on this connection already.") from None
-            case Ping(correlation_id=correlation_id):
-                payload = {} if correlation_id is None else {"correlation_id": correlation_id}
-                self._connection.offer(encode_answer("pong", payload))
-            case HeartbeatAck():
-                pass
+        if isinstance(message, StartAgent | UserMessage):
+            request = RunRequest.of(message, traceparent=self._traceparent)
+            await self._engine.start(self.user_id, request, announce=self._announce)
+        elif isinstance(message, StopAgent):
+            await self._engine.stop(self.user_id, message.run_id)
+        elif isinstance(message, Resume):
+            try:
+                self._resumes.put_nowait(message)
+            except asyncio.QueueFull:
+                waiting = self._resumes.maxsize
+                raise Refusal.rate_limited(f"{waiting} resumes wait on this connection already.") from None
+        elif isinstance(message, Ping):
+            payload = {} if message.correlation_id is None else {"correlation_id": message.correlation_id}
+            self._connection.offer(encode_answer("pong", payload))
 
     def _announce(self, acceptance: Acceptance) -> None:
         payload = accepted_payload(acceptance.context, duplicate=acceptance.duplicate)

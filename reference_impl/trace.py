@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from reference_impl.context import DIGITS, UserExecutionContext
+from reference_impl.context import UserExecutionContext, new_id
 
 HAS_OTEL = find_spec("opentelemetry") is not None
 if HAS_OTEL:
@@ -21,9 +21,8 @@ TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0
 def child_of(traceparent: str | None = None) -> str:
     """A trace context for a new run: in the caller's trace where it names a valid one, else in a fresh one."""
     found = TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    fresh = next(DIGITS) + next(DIGITS)
-    trace_id, flags = (found[1], found[2]) if found else (fresh[16:], "01")
-    return f"00-{trace_id}-{fresh[:16]}-{flags}"
+    trace_id, flags = (found[1], found[2]) if found else (new_id(), "01")
+    return f"00-{trace_id}-{new_id()[16:]}-{flags}"
 
 
 def span(name: str, context: UserExecutionContext, **attributes: Any) -> AbstractContextManager[None]:

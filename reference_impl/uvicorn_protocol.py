@@ -6,16 +6,22 @@ before it closes the transport. A reader that has stopped would so never be clos
 
 from asyncio import TimerHandle
 from collections.abc import Awaitable, Sequence
+from struct import Struct
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
+from websockets.utils import apply_mask
 
 SEND_TEXTS = "reference_impl.send_texts"
 """The ASGI extension that sends a list of texts: a system call for a batch of events instead of one for each."""
+RECEIVE = "reference_impl.receive"
+"""The ASGI extension that receives a message without the checks of each layer between."""
 UNREAD_MESSAGES = 4
 ABORT_AFTER_S = 10.0
 DISCARD_FOR_S = 2.0
+MEDIUM, LONG = Struct("!BBH"), Struct("!BBQ")
 
 
 class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
@@ -40,9 +46,10 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
             self.abort_later()
 
     async def run_asgi(self) -> None:
-        """Run the application, which is told that it may send several texts at once."""
+        """Run the application, which is told how it may send several texts at once, and receive."""
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[SEND_TEXTS] = self.send_texts
+        extensions[RECEIVE] = self.receive
         await super().run_asgi()
 
     def send_texts(self, texts: Sequence[str]) -> Awaitable[None] | None:
@@ -85,8 +92,18 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read; after an error of the peer, only to throw away what it still sends."""
-        if self.conn.parser_exc is None:
+        conn = self.conn
+        if conn.parser_exc is not None:
+            return
+        # The most usual by far, and nothing is begun: without the parser, which takes as long as an event takes.
+        text = whole_text(data) if conn.state is OPEN and not conn.reader.buffer and not self.frames else None
+        if text is None:
             super().data_received(data)
+        elif not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            if self.queue.qsize() > UNREAD_MESSAGES and not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
 
     def handle_parser_exception(self) -> None:
         """Close with the code of the error, such as 1009.
@@ -122,12 +139,28 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
 
+def whole_text(data: bytes) -> str | None:
+    """The text of a client's frame (RFC 6455, section 5.2) if that is all of `data` and below 64 KiB, else None."""
+    if len(data) < 8 or data[0] != 0x81:
+        return None
+    size, start = data[1] & 0x7F, 2
+    if size == 126:
+        size, start = int.from_bytes(data[2:4]), 4
+    payload = start + 4
+    if data[1] < 0x80 or size == 127 or len(data) != payload + size:
+        return None
+    try:
+        return apply_mask(data[payload:], data[start:payload]).decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def text_frame(text: str) -> bytes:
     """`text` as one unmasked WebSocket frame (RFC 6455, section 5.2); there are no extensions."""
     data = text.encode()
     size = len(data)
     if size < 126:
-        return b"\x81%c%b" % (size, data)
+        return b"\x81" + size.to_bytes(1) + data
     if size < 65_536:
-        return b"\x81\x7e%b%b" % (size.to_bytes(2), data)
-    return b"\x81\x7f%b%b" % (size.to_bytes(8), data)
+        return MEDIUM.pack(0x81, 126, size) + data
+    return LONG.pack(0x81, 127, size) + data

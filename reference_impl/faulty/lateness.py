@@ -12,7 +12,6 @@ from reference_impl.engine import ExecutionEngine
 from reference_impl.events import Event, EventType
 from reference_impl.faulty.fault import fault
 from reference_impl.gate import WebSocketGate
-from reference_impl.group_commit import Item
 from reference_impl.journal import Journal
 from reference_impl.messages import RunRequest
 from reference_impl.registry import Acceptance
@@ -36,15 +35,14 @@ class BatchedAnswers(Journal):
         super().__init__(*args, **options)
         self._said: dict[RunId, int] = {}
 
-    def append(self, item: Item) -> None:
+    def append(self, event: Event) -> None:
         """Take one event for a commit, the next one or a later one."""
-        if isinstance(item, Event):
-            if item.type is EventType.MESSAGE_CHUNK:
-                self._said[item.run_id] = self._said.get(item.run_id, 0) + 1
-            if self._said.get(item.run_id, 0) > self._AT_ONCE:
-                asyncio.get_running_loop().call_later(LATE_S, super().append, item)
-                return
-        super().append(item)
+        if event.type is EventType.MESSAGE_CHUNK:
+            self._said[event.run_id] = self._said.get(event.run_id, 0) + 1
+        if self._said.get(event.run_id, 0) > self._AT_ONCE:
+            asyncio.get_running_loop().call_later(LATE_S, super().append, event)
+        else:
+            super().append(event)
 
 
 @fault(

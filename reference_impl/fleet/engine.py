@@ -53,6 +53,17 @@ class FleetEngine(ExecutionEngine):
         self._companions = companions
         self._starts: Counter[UserId] = Counter()
         self._background: set[asyncio.Task[None]] = set()
+        self._starting: set[asyncio.Future[None]] = set()
+
+    async def start(self, user_id: UserId, request: RunRequest, *, announce: Announce) -> Acceptance:
+        """Accept `request` here or elsewhere, which takes a while: `drain` waits for it. Raises Refusal."""
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._starting.add(started)
+        try:
+            return await super().start(user_id, request, announce=announce)
+        finally:
+            self._starting.discard(started)
+            started.set_result(None)
 
     async def _start(self, user_id: UserId, request: RunRequest, announce: Announce) -> Acceptance:
         try:
@@ -159,6 +170,9 @@ class FleetEngine(ExecutionEngine):
         if acceptance is None:
             return Moved(question.ask)
         return Accepted(question.ask, acceptance.context, acceptance.duplicate)
+
+    def _tasks(self) -> "list[asyncio.Future[None]]":
+        return [*self._starting, *super()._tasks()]
 
     def _forget(self, user_id: UserId) -> None:
         super()._forget(user_id)

@@ -14,7 +14,7 @@ from reference_impl.context import ThreadId, UserId
 from reference_impl.errors import JournalFailed
 from reference_impl.fleet.journal import SharedJournal
 from reference_impl.fleet.messages import EngineId
-from reference_impl.group_commit import Batch, Write
+from reference_impl.group_commit import Batch
 from reference_impl.run import NewRun
 
 # Text is kept as bytes, UTF-8: PostgreSQL's own text cannot hold U+0000, which users may send.
@@ -139,7 +139,7 @@ class PostgresJournal(SharedJournal):
         """PostgreSQL does that by itself."""
 
     def _commit(self, batch: Batch) -> None:
-        self._decides = any(isinstance(item, Write) and item.apply is not None for item in batch)
+        self._decides = any(write.apply is not None for write in batch.writes)
         super()._commit(batch)
 
     def _turn(self) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""Odd ids: all that an id may be, besides a UUID."""
+"""Odd ids: all that an id may be, besides random digits."""
 
 import base64
 import itertools

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from reference_impl.agui import AguiRoute
 from reference_impl.agui_events import AguiTeller
@@ -20,8 +20,9 @@ MOST_FRAGMENTS = 100
 class _Transport:
     """A transport that behaves as the one it wraps."""
 
-    def __init__(self, wrapped: asyncio.Transport) -> None:
-        self._wrapped = wrapped
+    def __init__(self, wrapped: asyncio.BaseTransport) -> None:
+        # uvloop's is none of asyncio's, but does the same.
+        self._wrapped = cast(asyncio.Transport, wrapped)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -38,7 +39,7 @@ class _InPieces(_Transport):
 class _Together(_Transport):
     """Writes what has come up within a while at once."""
 
-    def __init__(self, wrapped: asyncio.Transport) -> None:
+    def __init__(self, wrapped: asyncio.BaseTransport) -> None:
         super().__init__(wrapped)
         self._kept: list[bytes] = []
 
@@ -69,7 +70,6 @@ class FrameInManySegments(PartingWebSocketProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Speak through a transport that cuts everything up."""
-        assert isinstance(transport, asyncio.Transport)
         super().connection_made(_InPieces(transport))  # type: ignore[arg-type]
 
 
@@ -83,7 +83,6 @@ class ManyFramesInASegment(PartingWebSocketProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Speak through a transport that collects."""
-        assert isinstance(transport, asyncio.Transport)
         super().connection_made(_Together(transport))  # type: ignore[arg-type]
 
 

@@ -1,8 +1,9 @@
 """What a run tells: the script, the tools, the endings."""
 
 import asyncio
+import re
 import time
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -45,7 +46,7 @@ async def test_a_tools_start_arrives_while_it_runs() -> None:
         assert types(alice.events(accepted["run_id"]))[-1] == "tool_executing"
 
 
-async def test_ids_are_fresh_uuids_and_chosen_ones_come_back() -> None:
+async def test_ids_are_fresh_and_chosen_ones_come_back() -> None:
     async with engine() as target, target.client("alice") as alice:
         accepted = await alice.start("a", request_id="my request", thread_id="my thread", agent="my agent")
         events = await alice.follow(accepted["run_id"])
@@ -55,9 +56,9 @@ async def test_ids_are_fresh_uuids_and_chosen_ones_come_back() -> None:
     assert events[0]["payload"]["request_id"] == "my request"
     assert {event["agent_name"] for event in events} == {"my agent"}
     assert {event["user_id"] for event in events} == {"alice"}
-    for value in (accepted["run_id"], generated["run_id"], events[0]["event_id"]):
-        assert UUID(value).version == 4
-    assert UUID(generated["thread_id"]).version == 7
+    fresh = {accepted["run_id"], generated["run_id"], generated["thread_id"]}
+    assert len({value[8:] for value in fresh if re.fullmatch("[0-9a-f]{32}", value)}) == 3
+    assert len({event["event_id"] for event in events}) == len(events)
 
 
 @pytest.mark.parametrize(

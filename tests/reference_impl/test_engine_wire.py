@@ -10,7 +10,9 @@ import jwt
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 
+from reference_impl.uvicorn_protocol import whole_text
 from tests.reference_impl.engine_harness import (
     SECRET,
     Address,
@@ -25,6 +27,31 @@ from tests.reference_impl.engine_harness import (
     tool,
     types,
 )
+
+
+@pytest.mark.parametrize("size", [2, 125, 126, 65_535])
+def test_a_usual_frame_is_read_without_the_parser(size: int) -> None:
+    text = "é" * (size // 2) + "e" * (size % 2)
+    assert whole_text(Frame(Opcode.TEXT, text.encode()).serialize(mask=True)) == text
+
+
+def test_all_other_frames_are_the_parsers() -> None:
+    usual = Frame(Opcode.TEXT, b"hello")
+    masked = usual.serialize(mask=True)
+    others = [
+        masked[:-1],
+        masked * 2,
+        usual.serialize(mask=False),
+        Frame(Opcode.TEXT, b"hello", fin=False).serialize(mask=True),
+        bytes([masked[0] | 0x40]) + masked[1:],
+        Frame(Opcode.BINARY, b"hello").serialize(mask=True),
+        Frame(Opcode.PING, b"hello").serialize(mask=True),
+        Frame(Opcode.CONT, b"hello").serialize(mask=True),
+        Frame(Opcode.TEXT, b"hell\xff").serialize(mask=True),
+        Frame(Opcode.TEXT, b"e" * 65_536).serialize(mask=True),
+        *(masked[:size] for size in range(len(masked))),
+    ]
+    assert [whole_text(other) for other in others] == [None] * len(others)
 
 
 async def refusal(target: Address, **options: object) -> InvalidStatus:

@@ -21,6 +21,7 @@ from reference_impl.messages import RequestContext
 from reference_impl.registry import AgentExecutionRegistry
 from reference_impl.run import ExecutionState
 from reference_impl.tools import Toolbox
+from reference_impl.trace import TRACEPARENT
 from reference_impl.websocket_manager import WebSocketManager
 from tests.reference_impl.engine_harness import Engine, check_story, engine, script, tool, types
 from tests.reference_impl.test_engine_parts import context
@@ -217,4 +218,5 @@ async def test_a_run_belongs_to_its_callers_trace_also_after_a_restart(tmp_path:
             events = (await web.get(url, headers={"accept": "application/json"})).json()["events"]
             (traceparent,) = {event["traceparent"] for event in events}
             assert (traceparent.startswith(PARENT[:35]), traceparent.endswith("-00")) == (own, own)
+            assert TRACEPARENT.fullmatch(traceparent)
             assert PARENT[36:52] not in traceparent
