@@ -64,7 +64,8 @@ def begin(environment: Environment, **_: Any) -> None:
         raise SystemExit(error.exit_code) from error
     if _HANDED_OVER is None and not isinstance(environment.runner, WorkerRunner):
         ends: Any = environment.events
-        ends.test_stop.add_listener(lambda **_: render(session, subprocess.DEVNULL))
+        if environment.web_ui is not None:
+            ends.test_stop.add_listener(lambda **_: render(session, subprocess.DEVNULL))
         ends.quit.add_listener(lambda **_: render(session, None))
     if environment.web_ui is not None:
         attach(environment.web_ui, session)
