@@ -98,7 +98,7 @@ class Bystanders(Check):
             return
         trouble = (request.asked.behaviour or "").partition(":")[2]
         self.fail(
-            _TROUBLE.get(trouble, "ISO-12") if user in self._calm else "ISO-12",  # else it was refused before that
+            "ISO-08" if trouble == "failing" and user in self._calm else "ISO-12",  # not calm: refused before that
             f"a user without open runs is refused in another user's trouble ({trouble.replace('_', ' ')})",
             expected="a run like any other: limits are counted for each user",
             actual=shorten(notice.op.raw, 160),

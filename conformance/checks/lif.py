@@ -3,7 +3,7 @@
 from typing import Any
 
 from conformance import script
-from conformance.checks.check import Check, Here, Unconcerned, ms, on
+from conformance.checks.check import Check, Here, Unconcerned, ms, on, on_odd
 from conformance.dialects.fields import shorten
 from conformance.events import Accepted, Kind, Refusal
 from conformance.express.stretch import Stretch
@@ -74,13 +74,20 @@ class Stopping(Check):
 
     decides = ("LIF-02", "LIF-03")
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._refused: dict[int, tuple[Request, Notice]] = {}
+
     @on(*_ENDS)
     def ended(self, seen: Sighting) -> None:
         """A run that was asked to stop, or that ran into its limit, ends."""
         story = seen.story
         if seen.foreign or not seen.fresh or story.terminal is not None:
             return
-        if story.stop_asked is not None:
+        refused = self._refused.pop(story.number, None)
+        if refused is not None:
+            self._ended_after(seen, *refused)
+        elif story.stop_asked is not None:
             self._stopped(seen, story.stop_asked)
         elif story.request is not None and story.request.asked.behaviour == "timeout":
             self._timed_out(seen, story.request)
@@ -106,6 +113,17 @@ class Stopping(Check):
         else:
             return
         self._not_stopped(seen.story, actual, [Here(self._line_of(asked), asked), seen])
+
+    def _ended_after(self, seen: Sighting, request: Request, notice: Notice) -> None:
+        """A run ends of which a stop was refused: it may have ended before, and its end have been under way."""
+        bounds = self.world.bounds
+        soon = bounds.scaled_ms(bounds.delivery_p95_ms) * 1000 + self.world.slack_us(notice.op.at)
+        if seen.event.kind is Kind.STOPPED or seen.op.at - notice.op.at > soon:
+            self._not_to_refuse(seen.story, request, notice)
+
+    def _not_to_refuse(self, story: Story, request: Request, notice: Notice) -> None:
+        self.exercised["LIF-02"] += 1
+        self._not_stopped(story, f"refused: {shorten(notice.op.raw, 120)}", [request, notice])
 
     def _line_of(self, asked: ops.Asked) -> int:
         request = self.world.requests.get(asked.ask)
@@ -152,7 +170,9 @@ class Stopping(Check):
         story = request.story
         if story.terminal is not None:
             return
-        if story.stop_asked is not None:
+        if refused := self._refused.pop(story.number, None):
+            self._not_to_refuse(story, *refused)
+        elif story.stop_asked is not None:
             self.exercised["LIF-02"] += 1
             self._not_stopped(story, f"no end within {op.waited_ms:,} ms", [request, self.here(op)])
         elif request.asked.behaviour == "timeout" and self.world.run_limit_s is not None:
@@ -173,9 +193,14 @@ class Stopping(Check):
         if request is None or request.asked.action is not Action.STOP or request.asked.owner is not None:
             return
         story = self.world.stories.get(request.asked.run_id or "")
-        if story is not None and notice.connection.number in story.streams:  # elsewhere its end may be under way
-            self.exercised["LIF-02"] += 1
-            self._not_stopped(story, f"refused: {shorten(notice.op.raw, 120)}", [request, notice])
+        if story is not None and notice.connection.number in story.streams:  # elsewhere its end is not awaited
+            self._refused.setdefault(story.number, (request, notice))
+
+    @on_odd(Story)
+    def settled(self, story: Story) -> None:
+        """Nothing more comes: a run that was not to be stopped has no end either."""
+        if refused := self._refused.pop(story.number, None):
+            self._not_to_refuse(story, *refused)
 
     def finish(self) -> None:
         """Say what is missing to decide the time limit."""

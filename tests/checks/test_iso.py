@@ -547,6 +547,20 @@ def test_a_bystander_who_is_locked_out() -> History:
     actual='{"type": "error", "code": "rate_limited", "message": "Too many runs.", "request_id": "*"}',
     witnesses=("asked", "error"),
 )
+def test_a_bystander_who_is_locked_out_by_a_slow_reader() -> History:
+    history, bystander = calm_run()
+    run = bystander.request(behaviour="bystander:slow_reader")
+    bystander.error("rate_limited", "Too many runs.", request_id=run.asked.request_id)
+    return history
+
+
+@bad(
+    "ISO-12",
+    message="a user without open runs is refused in another user's trouble (slow reader)",
+    expected="a run like any other: limits are counted for each user",
+    actual='{"type": "error", "code": "rate_limited", "message": "Too many runs.", "request_id": "*"}',
+    witnesses=("asked", "error"),
+)
 def test_a_bystander_who_was_locked_out_before_the_trouble() -> History:
     history = History()
     history.connect(ALICE)

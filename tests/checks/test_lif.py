@@ -222,6 +222,39 @@ def test_a_stop_that_comes_after_the_end() -> History:
 
 
 @undecided("LIF-02", reason="nothing was seen")
+def test_a_stop_that_is_refused_while_the_end_is_under_way() -> History:
+    history = History()
+    socket = history.connect()
+    run = socket.start([{"think": "x"}, *say("done")])
+    run.started()
+    run.thinking()
+    socket.stops(run)
+    socket.error("not_found", "That run has already ended.")
+    run.completed("done")
+    return history
+
+
+@bad(
+    "LIF-02",
+    message="a stop request does not end the run in time",
+    expected="the run stopped within 2,000 ms",
+    actual='refused: {"type": "error", "code": "not_found", "message": "No run is running."}',
+    witnesses=("asked", "error"),
+)
+def test_a_stop_that_is_refused_long_before_the_end() -> History:
+    history = History()
+    socket = history.connect()
+    run = socket.start([{"think": "x"}, *say("done")])
+    run.started()
+    run.thinking()
+    socket.stops(run)
+    socket.error("not_found", "No run is running.")
+    history.after(1_500)
+    run.completed("done")
+    return history
+
+
+@undecided("LIF-02", reason="nothing was seen")
 def test_a_refused_stop_whose_runs_end_is_read_later_on_another_connection() -> History:
     history = History()
     one, two = history.connect(), history.connect()
