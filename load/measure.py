@@ -126,14 +126,12 @@ class Measure(Check):
         self._from_questions(FIRST_EVENT, told.begun, starts)
 
     def _over_time(self, told: Stretch, counted: list[int]) -> None:
-        received = told.received  # those of a run in the order in which they came
-        first = min([received[run.first].at for run in told.chapters]) // _SECOND_US
-        last = max([received[run.stop - 1].at for run in told.chapters]) // _SECOND_US
+        first, last = (at // _SECOND_US for at in told.arrived_us())
         for number in range(first, last + 1):
             second = self._second(number * _SECOND_US)
             mine = counted
             if first < last:
-                mine = [by for op, by in zip(received, counted, strict=True) if op.at // _SECOND_US == number]
+                mine = [by for op, by in zip(told.received, counted, strict=True) if op.at // _SECOND_US == number]
             second.events += len(mine)
             second.delivery.counts.update(mine)
 
@@ -172,8 +170,7 @@ class Measure(Check):
         """Keep, by behaviour, how long after their questions something came to these runs."""
         waits: dict[str, list[int]] = {}
         for chapter, at in zip(chapters, ats, strict=True):
-            asked = chapter.asked
-            due = asked.at if asked.due is None else asked.due
+            asked, due = chapter.asked, _due(chapter.asked)
             if due <= self.world.lagged_at:
                 self._sample((what, asked.behaviour or "", ""), at, at - due)
             else:

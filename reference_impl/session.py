@@ -136,7 +136,7 @@ class ClientSession:
 
     async def handle(self, message: ClientMessage) -> None:
         """Do what `message` asks for. Raises Refusal."""
-        if isinstance(message, StartAgent | UserMessage):
+        if isinstance(message, (StartAgent, UserMessage)):
             request = RunRequest.of(message, traceparent=self._traceparent)
             await self._engine.start(self.user_id, request, announce=self._announce)
         elif isinstance(message, StopAgent):

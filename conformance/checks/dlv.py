@@ -119,14 +119,11 @@ class Latency(Check):
 
     def screen(self, told: Stretch) -> bool:
         """Every event is in time."""
-        stamps, began = told.stamps, self._began
-        since = min([stamps[run.first] for run in told.chapters], default=began)
-        until = max([stamps[run.stop - 1] for run in told.chapters], default=began)
         self._told = late = self._late_us(told)
         self._tenths = tenths = Counter([wait // 100 for wait in late])
         least, most = min(tenths, default=0) * 100, max(tenths, default=0) * 100 + 99
-        arrived = {((since - began) // _US + least) // _SECOND_US, ((until - began) // _US + most) // _SECOND_US}
-        self._within = arrived.pop() if len(arrived) == 1 and not told.before else None
+        seconds = {at // _SECOND_US for at in told.arrived_us()} if told.chapters else set()
+        self._within = seconds.pop() if len(seconds) == 1 and not told.before else None
         if -self._skew_us < least and most < self._skew_us and most <= self._slow_us:
             return True
         return not late or (-self._skew_us < min(late) <= max(late) < self._skew_us and max(late) <= self._slow_us)

@@ -67,8 +67,9 @@ class Lifecycle(Check):
         begun, ended = len(told.begun), len(told.ended)
         for requirement, times in (("EVT-01", begun), ("EVT-14", begun), ("EVT-02", ended), ("EVT-03", ended)):
             self.exercised[requirement] += times
-        told_of = [((run.user, run.asked.request_id or ""), run.story) for run in told.begun]
-        self._run_of.add_all([(key, story) for key, story in told_of if story is not None])
+        self._run_of.add_all(
+            [((run.user, run.asked.request_id or ""), run.story) for run in told.begun if run.story is not None]
+        )
         for run in told.ended if self._cut or self._silent else ():
             assert run.story is not None
             self._cut.pop(run.story.number, None)

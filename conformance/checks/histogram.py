@@ -39,17 +39,13 @@ class Histogram:
     def add_within(self, second: int, tenths: Mapping[int, int]) -> None:
         """Count waits that all ended in this second of the history: how many there are of so many tenths of a ms."""
         base = second * _TENTHS
-        if tenths and min(tenths) >= 0 and max(tenths) <= _LONGEST:
-            self._enter({base + wait: count for wait, count in tenths.items()})
-        else:
-            self._enter(_summed((base + min(_LONGEST, max(0, wait)), count) for wait, count in tenths.items()))
+        self._enter(_summed((base + min(_LONGEST, max(0, wait)), count) for wait, count in tenths.items()))
 
     def _enter(self, counts: Mapping[int, int]) -> None:
         if self._together > 1:
             counts = _summed((self._coarse(key), count) for key, count in counts.items())
-        known = self._counts
         for key, count in counts.items():
-            known[key] = known[key] + count if key in known else count
+            self._counts[key] = self._counts.get(key, 0) + count
         self.samples += sum(counts.values())
         while len(self._counts) > _MOST_COUNTS:
             self._together *= 2

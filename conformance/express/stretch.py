@@ -116,6 +116,12 @@ class Stretch(msgspec.Struct, eq=False):
     sightings: dict[int, Sighting] = field(default_factory=dict)
     late: list[int] = field(default_factory=list)
 
+    def arrived_us(self) -> tuple[int, int]:
+        """Return when its first and last events arrived (µs). Those of a run stand in the order in which they came."""
+        received = self.received
+        first = min([received[run.first].at for run in self.chapters])
+        return first, max([received[run.stop - 1].at for run in self.chapters])
+
     def late_us(self, began: datetime) -> list[int]:
         """Return how long after its timestamp each event arrived, in µs; the history's clock was at zero when it began.
 
