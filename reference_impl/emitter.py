@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from reference_impl.context import UserExecutionContext, new_id
-from reference_impl.events import Event, EventType, format_timestamp
+from reference_impl.context import UserExecutionContext
+from reference_impl.events import Event, EventType, RunEvents, format_timestamp
 from reference_impl.journal import Journal
 
 _encoder = msgspec.json.Encoder()
@@ -34,16 +34,7 @@ class UserEventEmitter:
         self._last_timestamp = last_timestamp
         self._clock = clock
         self._closed = False
-        # The end of each of the run's envelopes (`events.Envelope`), encoded once.
-        fixed = {
-            "run_id": context.run_id,
-            "thread_id": context.thread_id,
-            "user_id": context.user_id,
-            "agent_name": context.agent_name,
-            "traceparent": context.traceparent,
-        }
-        self._fixed = _encoder.encode(fixed).decode().removeprefix("{")
-        self._event_ids = new_id()
+        self._events = RunEvents(context)
 
     def emit(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """Put one event on record. It never waits, so that it also works while the run is being cancelled.
@@ -73,9 +64,6 @@ class UserEventEmitter:
     def encode(self, type: EventType, payload: Mapping[str, Any]) -> Event:
         """The next event of the run: seq one higher (ORD-01), a time that never goes back (ORD-03)."""
         self._seq += 1
-        event_id = f"{self._event_ids}-{self._seq}"
-        text = (
-            f'{{"type":"{type._value_}","event_id":"{event_id}","seq":{self._seq},'
-            f'"timestamp":"{format_timestamp(self.now())}","payload":{_encoder.encode(payload).decode()},{self._fixed}'
-        )
-        return Event(self.context.user_id, self.context.run_id, self._seq, event_id, type, text)
+        timestamp = format_timestamp(self.now())
+        own = f'"timestamp":"{timestamp}","payload":{_encoder.encode(payload).decode()}'
+        return self._events.event(self._seq, type, own)

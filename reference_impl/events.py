@@ -1,5 +1,6 @@
 """The run events of WIRE.md: their types, their envelope, and their one encoding."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from reference_impl.context import RunId, ThreadId, UserId
+from reference_impl.context import RunId, ThreadId, UserExecutionContext, UserId
 
 
 class EventType(StrEnum):
@@ -48,8 +49,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str
 
 
-class Event(msgspec.Struct, frozen=True):
-    """An envelope encoded once: `text` goes to the journal and, the same, to every reader."""
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """An envelope encoded once: `text` goes, the same, to every reader.
+
+    `own` is what of `text` only this event has, its timestamp and payload; None where more of it is its own.
+    """
 
     user_id: UserId
     run_id: RunId
@@ -57,9 +61,51 @@ class Event(msgspec.Struct, frozen=True):
     event_id: str
     type: EventType
     text: str
+    own: str | None = None
+
+    @property
+    def line(self) -> str:
+        """What the journal keeps of it: number, type, and what is its own, from which `RunEvents` makes it again."""
+        return f"{self.seq} {self.type._value_} {self.own or self.text}"
 
 
+_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
+
+
+class RunEvents:
+    """Makes the events of one run: what their envelopes share is encoded once, and not kept with each of them."""
+
+    __slots__ = ("_context", "_end", "_run_id")
+
+    def __init__(self, context: UserExecutionContext) -> None:
+        self._context = context
+        shared = {
+            "run_id": context.run_id,
+            "thread_id": context.thread_id,
+            "user_id": context.user_id,
+            "agent_name": context.agent_name,
+            "traceparent": context.traceparent,
+        }
+        self._end = _encoder.encode(shared).decode().removeprefix("{")
+        self._run_id = _encoder.encode(context.run_id).decode()[1:-1]
+
+    def event(self, seq: int, type: EventType, own: str) -> Event:
+        """The run's event of this number; `own` is its timestamp and payload, as they are written."""
+        context = self._context
+        text = f'{{"type":"{type._value_}","event_id":"{self._run_id}-{seq}","seq":{seq},{own},{self._end}'
+        return Event(context.user_id, context.run_id, seq, f"{context.run_id}-{seq}", type, text, own)
+
+    def read(self, lines: str) -> Iterator[Event]:
+        """The events of which these lines were kept, with the same texts, byte for byte."""
+        for line in lines.split("\n"):
+            number, name, kept = line.split(" ", 2)
+            seq, type = int(number), EventType(name)
+            if kept.startswith("{"):
+                event_id = msgspec.json.decode(kept)["event_id"]
+                yield Event(self._context.user_id, self._context.run_id, seq, event_id, type, kept)
+            else:
+                yield self.event(seq, type, kept)
 
 
 def decode_event(event: Event) -> Envelope:

@@ -2,30 +2,34 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from reference_impl.context import RunId, ThreadId, UserId
 from reference_impl.errors import JournalFailed
-from reference_impl.events import Event, EventType
+from reference_impl.events import Event, RunEvents
 from reference_impl.group_commit import Batch, GroupCommit
 from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
 T = TypeVar("T")
+Executes = sqlite3.Connection | sqlite3.Cursor
+"""What carries out a statement: a cursor that is kept takes less time than a connection, which makes one each time."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, thread_id TEXT NOT NULL,
     request_id TEXT NOT NULL, agent_name TEXT NOT NULL, traceparent TEXT NOT NULL, message TEXT NOT NULL,
-    ending TEXT, answer TEXT, UNIQUE (user_id, request_id)
+    ending TEXT, UNIQUE (user_id, request_id)
 );
 CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id, user_id, number);
 CREATE INDEX IF NOT EXISTS open_runs ON runs (number) WHERE ending IS NULL;
-CREATE TABLE IF NOT EXISTS events (run INTEGER NOT NULL, seq INTEGER NOT NULL, event_id TEXT, type TEXT, text TEXT);
+CREATE TABLE IF NOT EXISTS events (run INTEGER NOT NULL, seq INTEGER NOT NULL, lines TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS events_of_run ON events (run, seq);
 CREATE TABLE IF NOT EXISTS memory (
     user_id TEXT NOT NULL, thread_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
@@ -34,9 +38,9 @@ CREATE TABLE IF NOT EXISTS memory (
 """
 RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, traceparent, ending"
 CHECKPOINT_EVENTS = 4_096
-# A statement takes many rows; it comes in a few sizes, which the statement cache then knows.
-INSERT_SIZES = (256, 64, 16, 4, 1)
-INSERT_EVENTS = {size: f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * size)}" for size in INSERT_SIZES}
+# A row has what was committed together of a run: a line for each event, and the seq of the last.
+INSERT_EVENTS = "INSERT INTO events VALUES (?, ?, ?)"
+END_RUN = "UPDATE runs SET ending = ? WHERE number = ?"
 INSERT_RUN = (
     "INSERT INTO runs (run_id, user_id, thread_id, request_id, agent_name, traceparent, message)"
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, request_id) DO NOTHING"
@@ -74,7 +78,9 @@ class Journal(GroupCommit):
         """Open or create the file. Raises sqlite3.Error if it cannot be used."""
         self._lock = self._claim()
         self._write_connection = self._connect()
+        require_format(self._write_connection)
         self._write_connection.executescript(SCHEMA)
+        self._accepting = self._write_connection.cursor()
         self._read_connection = self._connect()
         for row in self._write_connection.execute("SELECT run_id, number FROM runs WHERE ending IS NULL"):
             self._numbers[row[0]] = row[1]
@@ -102,14 +108,14 @@ class Journal(GroupCommit):
         try:
             self._begin(self._write_connection)
             options = {"thread_must_exist": thread_must_exist, "owns_thread": owns_thread}
-            return self._accept(self._write_connection, run, may_insert=may_insert, **options)
+            return self._accept(self._accepting, run, may_insert=may_insert, **options)
         except sqlite3.Error as error:
             self._fail(Batch(), error)
             raise JournalFailed("The journal cannot write.") from None
 
     def _accept(
         self,
-        connection: sqlite3.Connection,
+        connection: Executes,
         run: NewRun,
         *,
         may_insert: bool,
@@ -146,9 +152,6 @@ class Journal(GroupCommit):
                 if write.apply is not None:
                     write.result = write.apply(connection)
             self._insert_events(connection, batch.events)
-            for event in batch.events:
-                if event.type.terminal:
-                    self._end_run(connection, event)
 
     def _deliver(self, events: list[Event]) -> None:
         super()._deliver(events)
@@ -164,7 +167,7 @@ class Journal(GroupCommit):
         if not connection.in_transaction:
             connection.execute("BEGIN IMMEDIATE")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
+    def _insert_run(self, connection: Executes, run: NewRun, *, returning: str = "") -> int | None:
         """The number of the new run, None where its user has one for the same request."""
         context = run.context
         ids = (context.run_id, context.user_id, context.thread_id, context.request_id)
@@ -178,22 +181,16 @@ class Journal(GroupCommit):
         return cursor.lastrowid
 
     def _insert_events(self, connection: sqlite3.Connection, events: list[Event]) -> None:
-        start = 0
-        for size in INSERT_SIZES:
-            while len(events) - start >= size:
-                values: list[Any] = []
-                for event in events[start : start + size]:
-                    values += (self._numbers[event.run_id], event.seq, event.event_id, event.type._value_, event.text)
-                connection.execute(INSERT_EVENTS[size], values)
-                start += size
-
-    def _end_run(self, connection: sqlite3.Connection, event: Event) -> None:
-        # Not json_extract, which cuts a text at U+0000.
-        answer = _endings.decode(event.text).payload.final_response
-        connection.execute(
-            "UPDATE runs SET ending = ?, answer = ? WHERE number = ?",
-            (event.type._value_, answer, self._numbers.pop(event.run_id)),
-        )
+        lines: defaultdict[RunId, list[str]] = defaultdict(list)
+        last: dict[RunId, int] = {}
+        for event in events:
+            lines[event.run_id].append(event.line)
+            last[event.run_id] = event.seq
+        rows = [(self._numbers[run_id], last[run_id], "\n".join(of_run)) for run_id, of_run in lines.items()]
+        connection.executemany(INSERT_EVENTS, rows)
+        ends = [(event.type._value_, self._numbers.pop(event.run_id)) for event in events if event.type.terminal]
+        if ends:
+            connection.executemany(END_RUN, ends)
 
     # Reading.
 
@@ -212,30 +209,36 @@ class Journal(GroupCommit):
 
     async def events(self, run: StoredRun, *, after_seq: int = 0, limit: int = 256) -> list[Event]:
         """Up to `limit` events of `run` that come after `after_seq`, in order."""
-        user_id, run_id = run.context.user_id, run.context.run_id
 
         def select(connection: sqlite3.Connection) -> list[Event]:
-            rows = connection.execute(
-                "SELECT seq, event_id, type, text FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (run.number, after_seq, limit),
-            ).fetchall()
-            return [Event(user_id, run_id, seq, event_id, EventType(kind), text) for seq, event_id, kind, text in rows]
+            sql = "SELECT lines FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?"
+            rows = connection.execute(sql, (run.number, after_seq, limit)).fetchall()
+            return list(islice((event for event in _events(run, rows) if event.seq > after_seq), limit))
 
         return await self._read(select)
 
     async def seq_of(self, run: StoredRun, event_id: str) -> int | None:
         """The seq of the event with this id within `run`, None if it has none such."""
-        sql = "SELECT seq FROM events WHERE run = ? AND event_id = ?"
-        row = await self._read(lambda connection: connection.execute(sql, (run.number, event_id)).fetchone())
-        return None if row is None else int(row[0])
+
+        def select(connection: sqlite3.Connection) -> int | None:
+            rows = connection.execute("SELECT lines FROM events WHERE run = ? ORDER BY seq", (run.number,)).fetchall()
+            return next((event.seq for event in _events(run, rows) if event.event_id == event_id), None)
+
+        return await self._read(select)
 
     async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
         """(message, answer) of this user's runs on the thread before `run_id`, newest first, at most 100."""
         sql = (
-            "SELECT message, coalesce(answer, '') FROM runs WHERE user_id = ? AND thread_id = ?"
-            " AND number < (SELECT number FROM runs WHERE run_id = ?) ORDER BY number DESC LIMIT 100"
+            f"SELECT {RUN_COLUMNS}, message, (SELECT lines FROM events WHERE run = number ORDER BY seq DESC LIMIT 1)"
+            " FROM runs WHERE user_id = ? AND thread_id = ? AND number < (SELECT number FROM runs WHERE run_id = ?)"
+            " ORDER BY number DESC LIMIT 100"
         )
-        return await self._read(lambda connection: connection.execute(sql, (user_id, thread_id, run_id)).fetchall())
+
+        def select(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+            rows = connection.execute(sql, (user_id, thread_id, run_id)).fetchall()
+            return [(message, _answer(StoredRun.from_row(run), lines)) for *run, message, lines in rows]
+
+        return await self._read(select)
 
     async def recall(self, user_id: UserId, thread_id: ThreadId, key: str) -> str | None:
         """What this user's thread remembers under `key`, None if nothing."""
@@ -262,6 +265,13 @@ class Journal(GroupCommit):
         return connection
 
 
+def require_format(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError if the file is the journal of an engine that kept events in another form."""
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(events)")]
+    if columns and "lines" not in columns:
+        raise sqlite3.DatabaseError("an earlier engine wrote it in another form")
+
+
 def lock_journal(path: Path) -> sqlite3.Connection:
     """Claim the journal for this process until the connection is closed; the end of the process closes it, too.
 
@@ -277,10 +287,24 @@ def lock_journal(path: Path) -> sqlite3.Connection:
     return lock
 
 
-def _find_run(connection: sqlite3.Connection, where: str, *values: str) -> StoredRun | None:
+def _find_run(connection: Executes, where: str, *values: str) -> StoredRun | None:
     return next(iter(_find_runs(connection, f"{where} LIMIT 1", *values)), None)
 
 
-def _find_runs(connection: sqlite3.Connection, where: str, *values: str) -> list[StoredRun]:
+def _find_runs(connection: Executes, where: str, *values: str) -> list[StoredRun]:
     rows = connection.execute(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where}", values).fetchall()
     return [StoredRun.from_row(row) for row in rows]
+
+
+def _events(run: StoredRun, rows: Iterable[tuple[str]]) -> Iterator[Event]:
+    events = RunEvents(run.context)
+    return (event for (lines,) in rows for event in events.read(lines))
+
+
+def _answer(run: StoredRun, lines: str | None) -> str:
+    """What `run` answered, by the last of its rows; empty where it has no answer."""
+    if run.ending is None or lines is None:
+        return ""
+    endings = [event for event in RunEvents(run.context).read(lines) if event.type.terminal]
+    # Not json_extract, which cuts a text at U+0000.
+    return _endings.decode(endings[-1].text).payload.final_response or "" if endings else ""

@@ -23,7 +23,7 @@ from reference_impl.auth import mint_token
 from reference_impl.errors import EngineError
 from reference_impl.faulty import all_faults
 from reference_impl.faulty import named as named_fault
-from reference_impl.journal import lock_journal
+from reference_impl.journal import lock_journal, require_format
 from reference_impl.odd import all_odd
 from reference_impl.odd import named as named_odd
 from reference_impl.operations.logs import configure_logs
@@ -189,8 +189,9 @@ def journal_problem(path: Path) -> str | None:
     try:
         with contextlib.closing(lock_journal(path)), contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            require_format(connection)
     except sqlite3.Error as error:
-        advice = "give a SQLite file that no other engine uses, in a folder that can be written"
+        advice = "give a new file, or one of this engine's that no other uses, in a folder that can be written"
         return f"cannot use {path} as the journal: {error}; {advice}"
     return None
 

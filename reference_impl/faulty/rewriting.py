@@ -10,7 +10,7 @@ from reference_impl.events import Event, EventType
 def rewritten(event: Event, **fields: Any) -> Event:
     """Return `event` with these envelope fields on the wire; the engine's own books keep the true ones."""
     envelope = msgspec.json.decode(event.text)
-    return msgspec.structs.replace(event, text=msgspec.json.encode({**envelope, **fields}).decode())
+    return msgspec.structs.replace(event, text=msgspec.json.encode({**envelope, **fields}).decode(), own=None)
 
 
 def off_the_books(event: Event) -> Event:

@@ -12,7 +12,7 @@ from reference_impl.context import UserId
 from reference_impl.errors import EngineError
 from reference_impl.fleet.messages import EngineId
 from reference_impl.group_commit import Batch
-from reference_impl.journal import RUN_COLUMNS, Journal
+from reference_impl.journal import RUN_COLUMNS, Executes, Journal
 from reference_impl.run import AcceptOutcome, NewRun, StoredRun
 
 OWNERS = """
@@ -152,7 +152,7 @@ class SharedJournal(Journal):
         if self._member and connection.execute(sql, (self.engine_id,)).fetchone() is None:
             raise GivenUp("The other engines took this one for dead and have ended its runs.")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
+    def _insert_run(self, connection: Executes, run: NewRun, *, returning: str = "") -> int | None:
         number = super()._insert_run(connection, run, returning=returning)
         if number is not None:
             connection.execute("INSERT INTO owners VALUES (?, ?)", (number, self.engine_id))

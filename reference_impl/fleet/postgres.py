@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from reference_impl.errors import JournalFailed
 from reference_impl.fleet.journal import SharedJournal
 from reference_impl.fleet.messages import EngineId
 from reference_impl.group_commit import Batch
+from reference_impl.journal import Executes
 from reference_impl.run import NewRun
 
 # Text is kept as bytes, UTF-8: PostgreSQL's own text cannot hold U+0000, which users may send.
@@ -22,12 +23,12 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run_id BYTEA NOT NULL UNIQUE, user_id BYTEA NOT NULL,
     thread_id BYTEA NOT NULL, request_id BYTEA NOT NULL, agent_name BYTEA NOT NULL, traceparent BYTEA NOT NULL,
-    message BYTEA NOT NULL, ending BYTEA, answer BYTEA, UNIQUE (user_id, request_id)
+    message BYTEA NOT NULL, ending BYTEA, UNIQUE (user_id, request_id)
 );
 CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id, user_id, number);
 CREATE INDEX IF NOT EXISTS open_runs ON runs (number) WHERE ending IS NULL;
 CREATE TABLE IF NOT EXISTS events (
-    run BIGINT NOT NULL, seq BIGINT NOT NULL, event_id BYTEA, type BYTEA, text BYTEA, PRIMARY KEY (run, seq)
+    run BIGINT NOT NULL, seq BIGINT NOT NULL, lines BYTEA NOT NULL, PRIMARY KEY (run, seq)
 );
 CREATE TABLE IF NOT EXISTS memory (
     user_id BYTEA NOT NULL, thread_id BYTEA NOT NULL, key BYTEA NOT NULL, value BYTEA NOT NULL
@@ -73,14 +74,21 @@ class PostgresConnection:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> _Rows:
         """Carry out one statement, with `?` for each value. Raises asyncpg.PostgresError or OSError."""
+        rows = self._loop.run_until_complete(self._connection.fetch(self._number(sql), *_encoded(values)))
+        return _Rows([tuple(cell.decode() if isinstance(cell, bytes) else cell for cell in row) for row in rows])
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Carry out one statement for each row of values. Raises like `execute`."""
+        self._loop.run_until_complete(self._connection.executemany(self._number(sql), [*map(_encoded, rows)]))
+
+    def _number(self, sql: str) -> str:
+        """The statement with `$1` for its first `?`, and so on."""
         numbered = self._numbered.get(sql)
         if numbered is None:
             parts = sql.split("?")
             numbered = "".join(f"{part}${number}" for number, part in enumerate(parts[:-1], 1)) + parts[-1]
             self._numbered[sql] = numbered
-        encoded = [value.encode() if isinstance(value, str) else value for value in values]
-        rows = self._loop.run_until_complete(self._connection.fetch(numbered, *encoded))
-        return _Rows([tuple(cell.decode() if isinstance(cell, bytes) else cell for cell in row) for row in rows])
+        return numbered
 
     def executescript(self, sql: str) -> None:
         """Carry out several statements, one engine at a time."""
@@ -99,6 +107,10 @@ class PostgresConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _encoded(values: Sequence[Any]) -> list[Any]:
+    return [value.encode() if isinstance(value, str) else value for value in values]
 
 
 class PostgresJournal(SharedJournal):
@@ -152,5 +164,5 @@ class PostgresJournal(SharedJournal):
         # Whoever gives this engine up waits until what it is about to write is written.
         self._check_membership(connection, "SELECT 1 FROM engines WHERE engine_id = ? FOR SHARE")
 
-    def _insert_run(self, connection: sqlite3.Connection, run: NewRun, *, returning: str = "") -> int | None:
+    def _insert_run(self, connection: Executes, run: NewRun, *, returning: str = "") -> int | None:
         return super()._insert_run(connection, run, returning=" RETURNING number")

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from reference_impl.journal import Journal
 from tests.reference_impl.engine_harness import TERMINAL, Address, Client, Frame, process, say, script, spawn, tool
 
 RUNS_AT_ONCE = 3
@@ -105,20 +106,30 @@ async def crash(journal: Path, *, kills: int, users: int, seed: int, options: Se
             target.process.kill()
     async with process(*command[2:]) as target:
         await asyncio.gather(*(user.live(target, more=False) for user in everybody))
-    return judged(journal, everybody, kills, at_start)
+    return judged(await recorded(journal), everybody, kills, at_start)
 
 
-def judged(journal: Path, users: list[User], kills: int, at_start: int) -> Outcome:
+async def recorded(path: Path) -> dict[str, list[Frame]]:
+    """The events of every run that is on record."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        runs = connection.execute("SELECT user_id, run_id FROM runs ORDER BY number").fetchall()
+    journal = Journal(path)
+    await journal.open()
+    events: dict[str, list[Frame]] = {}
+    for user_id, run_id in runs:
+        run = await journal.find_run(user_id, run_id)
+        assert run is not None
+        of_run = events[run_id] = []
+        while page := await journal.events(run, after_seq=of_run[-1]["seq"] if of_run else 0):
+            of_run += [json.loads(event.text) for event in page]
+    await journal.close()
+    return events
+
+
+def judged(on_record: dict[str, list[Frame]], users: list[User], kills: int, at_start: int) -> Outcome:
     """Hold what the users were told against what is on record."""
     problems = [problem for user in users for problem in user.problems]
     told = {run_id: events for user in users for run_id, events in user.told.items()}
-    with contextlib.closing(sqlite3.connect(journal)) as connection:
-        rows = connection.execute(
-            "SELECT run_id, text FROM runs LEFT JOIN events ON run = number ORDER BY number, seq"
-        ).fetchall()
-    on_record: dict[str, list[Frame]] = {}
-    for run_id, text in rows:
-        on_record.setdefault(run_id, []).append(json.loads(text))
     problems += [f"run {run_id} was accepted and is gone" for run_id in told.keys() - on_record.keys()]
     problems += [f"run {run_id} was asked for and is nobody's" for run_id in on_record.keys() - told.keys()]
     for run_id in told.keys() & on_record.keys():
