@@ -22,25 +22,29 @@ GROUP_TURNS = 4
 
 
 class Write:
-    """Something other than an event: a function of the connection (none to wait only), and who waits for its result."""
+    """Something other than an event: a function of the connection, and who waits for its result."""
 
     __slots__ = ("apply", "future", "result")
 
-    def __init__(self, apply: Apply[Any] | None, future: "asyncio.Future[Any]") -> None:
+    def __init__(self, apply: Apply[Any], future: "asyncio.Future[Any]") -> None:
         self.apply = apply
         self.future = future
         self.result: Any = None
 
 
 class Batch:
-    """What is committed together, each kind in its order: `writes`, then `events`; who is told first is `recorded`."""
+    """What is committed together, each kind in its order: `writes`, then `events`.
 
-    __slots__ = ("events", "recorded", "writes")
+    Told are first who is in `recorded`, then the readers of the events, then who is `waiting` for that.
+    """
+
+    __slots__ = ("events", "recorded", "waiting", "writes")
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
         self.recorded: list[Callback] = []
         self.events: list[Event] = []
+        self.waiting: list[asyncio.Future[None]] = []
 
 
 class GroupCommit(ABC):
@@ -85,20 +89,18 @@ class GroupCommit(ABC):
 
     async def write(self, apply: Apply[T]) -> T:
         """The result of `apply`, once it is committed. Raises JournalFailed."""
+        self._begin_soon()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._wait_with(Write(apply, future))
+        self._pending.writes.append(Write(apply, future))
         return await future
 
     async def flush(self) -> None:
         """Wait until all that was appended so far is on record and the subscribers have it. Raises JournalFailed."""
         if self._busy or self.failed:
+            self._begin_soon()
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._wait_with(Write(None, future))
+            self._pending.waiting.append(future)
             await future
-
-    def _wait_with(self, write: Write) -> None:
-        self._begin_soon()
-        self._pending.writes.append(write)
 
     @abstractmethod
     def _commit(self, batch: Batch) -> None:
@@ -137,7 +139,7 @@ class GroupCommit(ABC):
         self.commits += 1
         self._busy = False
         pending = self._pending
-        if pending.events or pending.writes or pending.recorded:
+        if pending.events or pending.writes or pending.recorded or pending.waiting:
             self._begin_soon()
         for callback in batch.recorded:
             callback()
@@ -146,6 +148,9 @@ class GroupCommit(ABC):
         for write in batch.writes:
             if not write.future.done():
                 write.future.set_result(write.result)
+        for future in batch.waiting:
+            if not future.done():
+                future.set_result(None)
 
     def _deliver(self, events: list[Event]) -> None:
         self.events_written += len(events)
@@ -156,9 +161,10 @@ class GroupCommit(ABC):
         log.critical("The journal cannot write; nothing more is accepted until a restart.", exc_info=error)
         self.failed = True
         self._busy = False
-        for write in (*batch.writes, *self._pending.writes):
-            if not write.future.done():
-                write.future.set_exception(JournalFailed("The journal cannot write."))
+        for failed in (batch, self._pending):
+            for future in (*(write.future for write in failed.writes), *failed.waiting):
+                if not future.done():
+                    future.set_exception(JournalFailed("The journal cannot write."))
         self._pending = Batch()
         for callback in self._failure_callbacks:
             callback()

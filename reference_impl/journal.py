@@ -149,8 +149,7 @@ class Journal(GroupCommit):
         with connection:
             self._begin(connection)
             for write in batch.writes:
-                if write.apply is not None:
-                    write.result = write.apply(connection)
+                write.result = write.apply(connection)
             self._insert_events(connection, batch.events)
 
     def _deliver(self, events: list[Event]) -> None:

@@ -4,7 +4,7 @@ Stock uvicorn 0.54 waits for the write buffer before it sends a close frame, and
 before it closes the transport. A reader that has stopped would so never be closed with 4408 and never be freed.
 """
 
-from asyncio import TimerHandle
+from asyncio import Future, Queue, TimerHandle, get_running_loop
 from collections.abc import Awaitable, Sequence
 from struct import Struct
 from typing import Any
@@ -12,7 +12,11 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
-from websockets.utils import apply_mask
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
 
 SEND_TEXTS = "reference_impl.send_texts"
 """The ASGI extension that sends a list of texts: a system call for a batch of events instead of one for each."""
@@ -24,10 +28,34 @@ DISCARD_FOR_S = 2.0
 MEDIUM, LONG = Struct("!BBH"), Struct("!BBQ")
 
 
+class Inbox(Queue[Any]):
+    """asyncio's queue without what that does for several readers, and for a bound: here is one reader, and none."""
+
+    _reader: "Future[None] | None" = None
+
+    def put_nowait(self, item: Any) -> None:
+        """Put in `item`."""
+        self._put(item)
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+
+    async def get(self) -> Any:
+        """The next item, once there is one."""
+        while self.empty():
+            self._reader = get_running_loop().create_future()
+            await self._reader
+        return self._get()
+
+
 class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
     """Sends a close frame right away, and aborts the transport if the peer does not take it."""
 
     abort_timer: TimerHandle | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.queue = Inbox()
 
     async def send(self, message: Any) -> None:
         """Send as ASGI says; a close does not wait for what the peer has not read."""

@@ -151,7 +151,7 @@ class PostgresJournal(SharedJournal):
         """PostgreSQL does that by itself."""
 
     def _commit(self, batch: Batch) -> None:
-        self._decides = any(write.apply is not None for write in batch.writes)
+        self._decides = bool(batch.writes)
         super()._commit(batch)
 
     def _turn(self) -> AbstractContextManager[None]:
