@@ -6,7 +6,6 @@ from reference_impl.agent import BaseAgent, Voice, Workplace
 from reference_impl.agent_classes import AgentClassRegistry
 from reference_impl.agent_run import AgentRun
 from reference_impl.context import UserExecutionContext
-from reference_impl.deadlines import Deadlines
 from reference_impl.execution_tracker import Execution
 from reference_impl.llm import LLMManager
 from reference_impl.settings import Settings
@@ -37,7 +36,6 @@ class AgentInstanceFactory:
         self._settings = settings
         self._agent_run = agent_run
         self._dispatcher = dispatcher
-        self._deadlines = Deadlines(settings.run_limit_s)
 
     def create_run(self, execution: Execution) -> AgentRun:
         """The run of one accepted request; its agent is made when it begins."""
@@ -47,7 +45,7 @@ class AgentInstanceFactory:
         def create_agent() -> BaseAgent:
             return self._create_agent(execution, voice, execution.context.agent_name, audible=True)
 
-        return self._agent_run(execution, voice, create_agent, deadlines=self._deadlines)
+        return self._agent_run(execution, voice, create_agent, limit_s=self._settings.run_limit_s)
 
     def _create_agent(self, execution: Execution, voice: Voice, name: str, *, audible: bool) -> BaseAgent:
         assert execution.emitter is not None

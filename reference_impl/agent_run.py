@@ -10,7 +10,6 @@ import msgspec
 
 from reference_impl.agent import BaseAgent, Voice
 from reference_impl.context import running_for
-from reference_impl.deadlines import Deadlines
 from reference_impl.errors import ModelFailed
 from reference_impl.events import EventType
 from reference_impl.execution_tracker import Execution
@@ -32,14 +31,14 @@ class AgentRun:
     """Has the agent work and tells the run's beginning and end. `execute` is called once, by the user's engine."""
 
     def __init__(
-        self, execution: Execution, voice: Voice, create_agent: Callable[[], BaseAgent], *, deadlines: Deadlines
+        self, execution: Execution, voice: Voice, create_agent: Callable[[], BaseAgent], *, limit_s: float
     ) -> None:
         assert execution.emitter is not None
         self.execution = execution
         self._emitter = execution.emitter
         self._voice = voice
         self._create_agent = create_agent
-        self._deadlines = deadlines
+        self._limit_s = limit_s
         self._work: asyncio.Task[Any] | None = None
 
     @property
@@ -53,9 +52,6 @@ class AgentRun:
             self.execution.interruption = reason
             if self._work is not None:
                 self._work.cancel()
-
-    def _time_out(self) -> None:
-        self.interrupt(Interruption.TIMEOUT)
 
     async def execute(self) -> None:
         """Run to the one terminal event, whatever happens on the way (EVT-02). Raises only JournalFailed."""
@@ -71,7 +67,7 @@ class AgentRun:
         self._emitter.emit(ending.type, ending.payload)
 
     async def _ending(self, started: float) -> Ending:
-        self._deadlines.add(self._time_out)
+        timer = asyncio.get_running_loop().call_later(self._limit_s, self.interrupt, Interruption.TIMEOUT)
         self._work = asyncio.current_task()
         try:
             if self.interruption is None:
@@ -88,7 +84,7 @@ class AgentRun:
             return error_ending("internal", "The agent failed; the cause is in the engine's log.", retryable=True)
         finally:
             self._work = None
-            self._deadlines.discard(self._time_out)
+            timer.cancel()
         return self.interrupted_ending(self.interruption or Interruption.SHUTDOWN)
 
     async def work(self) -> str:
@@ -101,7 +97,7 @@ class AgentRun:
             case Interruption.STOPPED:
                 return Ending(EventType.AGENT_STOPPED, {"reason": "stopped by the user"})
             case Interruption.TIMEOUT:
-                message = f"The run took longer than {self._deadlines.limit_s:g} s."
+                message = f"The run took longer than {self._limit_s:g} s."
                 return error_ending("timeout", message, retryable=True)
             case Interruption.SHUTDOWN:
                 return error_ending("shutdown", "The engine is restarting: send the request again.", retryable=True)

@@ -4,7 +4,7 @@ Stock uvicorn 0.54 waits for the write buffer before it sends a close frame, and
 before it closes the transport. A reader that has stopped would so never be closed with 4408 and never be freed.
 """
 
-from asyncio import Future, Queue, TimerHandle, get_running_loop
+from asyncio import AbstractEventLoop, Future, Queue, TimerHandle
 from collections.abc import Awaitable, Sequence
 from struct import Struct
 from typing import Any
@@ -31,7 +31,10 @@ MEDIUM, LONG = Struct("!BBH"), Struct("!BBQ")
 class Inbox(Queue[Any]):
     """asyncio's queue without what that does for several readers, and for a bound: here is one reader, and none."""
 
-    _reader: "Future[None] | None" = None
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        super().__init__()
+        self._reading = loop
+        self._reader: Future[None] | None = None
 
     def put_nowait(self, item: Any) -> None:
         """Put in `item`."""
@@ -43,7 +46,7 @@ class Inbox(Queue[Any]):
     async def get(self) -> Any:
         """The next item, once there is one."""
         while self.empty():
-            self._reader = get_running_loop().create_future()
+            self._reader = self._reading.create_future()
             await self._reader
         return self._get()
 
@@ -55,7 +58,7 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.queue = Inbox()
+        self.queue = Inbox(self.loop)
 
     async def send(self, message: Any) -> None:
         """Send as ASGI says; a close does not wait for what the peer has not read."""

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from reference_impl.agent_run import AgentRun
 from reference_impl.connection import Connection
 from reference_impl.context import UserExecutionContext, UserId
-from reference_impl.deadlines import Deadlines
 from reference_impl.emitter import UserEventEmitter
 from reference_impl.engine import ExecutionEngine
 from reference_impl.errors import ModelFailed
@@ -170,8 +169,8 @@ class NeverCleansUp(ExecutionEngine):
 class NoTimeLimit(AgentRun):
     """Has all the time in the world."""
 
-    def __init__(self, *args: Any, deadlines: Deadlines) -> None:
-        super().__init__(*args, deadlines=Deadlines(deadlines.limit_s * 1000))
+    def __init__(self, *args: Any, limit_s: float) -> None:
+        super().__init__(*args, limit_s=limit_s * 1000)
 
 
 @fault(
