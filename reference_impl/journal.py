@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS memory (
 ) WITHOUT ROWID;
 """
 RUN_COLUMNS = "number, run_id, user_id, thread_id, request_id, agent_name, traceparent, ending"
-CHECKPOINT_EVENTS = 4_096
+CHECKPOINT_EVENTS = 16_384
 # A row has what was committed together of a run: a line for each event, and the seq of the last.
 INSERT_EVENTS = "INSERT INTO events VALUES (?, ?, ?)"
 END_RUN = "UPDATE runs SET ending = ? WHERE number = ?"
