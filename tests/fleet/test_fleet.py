@@ -167,14 +167,16 @@ async def test_a_redis_that_starts_anew_knows_again_who_is_where(tmp_path: Path,
             await there.have(2, "tool_executing")
             accepted = None
             while accepted is None:
-                await there.send("start_agent", user_request="again", request_id="again")
+                await there.send("start_agent", user_request=script(tool("hang")), request_id="again")
                 answer = await there.until(lambda frame: frame["type"] in ("run_accepted", "error"))
                 accepted = answer.get("payload")
+            # It goes on until both know of it: one that ends before would have to be asked for.
             for client in (here, there):
-                check_story(await client.follow(accepted["run_id"]))
-            await there.send("stop_agent", run_id=hanging["run_id"])
-            for client in (here, there):
-                events = await client.follow(hanging["run_id"])
-                check_story(events)
-                assert types(events)[-1] == "agent_stopped"
+                await client.have(3, "tool_executing")
+            for run in (accepted, hanging):
+                await there.send("stop_agent", run_id=run["run_id"])
+                for client in (here, there):
+                    events = await client.follow(run["run_id"])
+                    check_story(events)
+                    assert types(events)[-1] == "agent_stopped"
             await stack.aclose()
