@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+import os
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -16,7 +18,7 @@ import msgspec
 from benchmarks import load_server
 from conformance import canary
 from conformance.bounds import Bounds
-from conformance.script import Script, say
+from conformance.script import as_text
 from conformance.target import Target, TargetTable
 from load.behaviours import Behaviour
 from load.fast import Fast
@@ -24,15 +26,32 @@ from load.person import Person
 from load.sketch import Sketch
 
 _RANDOM = Random()
+_TOKEN, _REQUEST = "C" * 26, "Q" * 28
 _TERMINAL = b'{"type":"agent_completed"'
 _AT = b'"timestamp":"'
 _STAMP = 27
 
 
-def _request(number: int) -> bytes:
-    words = f"{canary.new(_RANDOM)} please"
-    payload = {"user_request": words, "request_id": f"req-{number:024x}"}
-    return msgspec.json.encode({"type": "start_agent", "payload": payload})
+def on_core(nth: int) -> None:
+    """Keep this process on one core, where the system can: on another one than the server, where there are two."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[nth % len(cores)]})
+
+
+@cache
+def _question(events: int) -> bytes:
+    """Return a question for a run of so many events, as every client sends it."""
+    words = f"{_TOKEN} {as_text(load_server.script(_TOKEN, events))}"
+    return msgspec.json.encode({"type": "start_agent", "payload": {"user_request": words, "request_id": _REQUEST}})
+
+
+def _request(number: int, lengths: Sequence[int]) -> bytes:
+    """Return a question of its own, each for a run of the next length."""
+    question = _question(lengths[number % len(lengths)])
+    return question.replace(_TOKEN.encode(), canary.new(_RANDOM).encode()).replace(
+        _REQUEST.encode(), b"req-%024x" % number
+    )
 
 
 def _told(events: int, cpu: float, wall: float, **more: object) -> None:
@@ -50,7 +69,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 # -- receive only ---------------------------------------------------------------------------------------------------
 
 
-async def receive(port: int, connections: int, seconds: float, rate: float | None = None) -> None:
+async def receive(port: int, connections: int, seconds: float, lengths: Sequence[int], rate: float | None) -> None:
     """Count frames; read the timestamps where the load is paced."""
     from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -67,7 +86,7 @@ async def receive(port: int, connections: int, seconds: float, rate: float | Non
                 stamp = datetime.fromisoformat(raw[at + len(_AT) : at + len(_AT) + _STAMP].decode())
                 late.add(round((time.time() - stamp.timestamp()) * 1e6))
             elif rate is None and raw.startswith(_TERMINAL):
-                transport.send(WSMsgType.TEXT, _request(next(numbers)))
+                transport.send(WSMsgType.TEXT, _request(next(numbers), lengths))
 
     url = f"ws://127.0.0.1:{port}/ws"
     transports = [
@@ -76,22 +95,22 @@ async def receive(port: int, connections: int, seconds: float, rate: float | Non
     seen, cpu, wall = 0, time.process_time(), time.perf_counter()
     if rate is None:
         for transport in transports:
-            transport.send(WSMsgType.TEXT, _request(next(numbers)))
+            transport.send(WSMsgType.TEXT, _request(next(numbers), lengths))
         await asyncio.sleep(seconds)
     else:
-        async for at in _paced(rate, seconds):
-            transports[at % connections].send(WSMsgType.TEXT, _request(next(numbers)))
+        async for at in _paced(rate / lengths[0], seconds):
+            transports[at % connections].send(WSMsgType.TEXT, _request(next(numbers), lengths))
         await asyncio.sleep(0.5)
     p50, p99 = late.percentiles_ms((50, 99))
     _told(seen, cpu, wall, p50=p50, p99=p99)
 
 
 async def _paced(rate: float, seconds: float) -> "Any":
-    """Yield numbers at such times that so many events come a second."""
+    """Yield numbers, so many a second."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    for at in range(int(rate / load_server.EVENTS * seconds)):
-        await asyncio.sleep(max(0.0, began + at * load_server.EVENTS / rate - loop.time()))
+    for at in range(int(rate * seconds)):
+        await asyncio.sleep(max(0.0, began + at / rate - loop.time()))
         yield at
 
 
@@ -103,24 +122,27 @@ def _target(url: str) -> Target:
     return Target(target=TargetTable(url=url), bounds=Bounds(factor=60))
 
 
-async def _act(person: Person) -> str | None:
-    token = person.token()
-    script: Script = [{"think": "thinking"}, *say(token + load_server.SAID)]
-    turn = await person.ask("chat", script, token, label="bench")
-    await person.ended(turn)
-    return turn.problem
+def _behaviour(lengths: Sequence[int]) -> Behaviour:
+    """Ask, each time for a run of the next length."""
+    following = itertools.cycle(lengths)
+
+    async def act(person: Person) -> str | None:
+        token = person.token()
+        turn = await person.ask("chat", load_server.script(token, next(following)), token, label="bench")
+        await person.ended(turn)
+        return turn.problem
+
+    return Behaviour("bench", 1.0, (), act)
 
 
-_BENCH = Behaviour("bench", 1.0, (), _act)
-
-
-async def judge(port: int, connections: int, seconds: float, rate: float | None = None) -> None:
+async def judge(port: int, connections: int, seconds: float, lengths: Sequence[int], rate: float | None) -> None:
     """Have users of the generator's ask again and again, or at a pace."""
     from load.generator import Generator
     from load.measure import DELIVERY
     from load.settings import Settings
 
     url = f"ws://127.0.0.1:{port}/ws"
+    behaviour = _behaviour(lengths)
     with tempfile.TemporaryDirectory(prefix="conformance-bench-") as out:
         generator = Generator(Settings(_target(url), url, out))
         await generator.begin()
@@ -130,11 +152,11 @@ async def judge(port: int, connections: int, seconds: float, rate: float | None 
         events, cpu, wall = generator.stream.judge.world.events, time.process_time(), time.perf_counter()
         if rate is None:
             until = wall + seconds
-            await asyncio.gather(*(_again(generator, person, until) for person in people))
+            await asyncio.gather(*(_again(generator, person, behaviour, until) for person in people))
         else:
             acting = [
-                asyncio.create_task(generator.act(people[at % connections], _BENCH))
-                async for at in _paced(rate, seconds)
+                asyncio.create_task(generator.act(people[at % connections], behaviour))
+                async for at in _paced(rate / lengths[0], seconds)
             ]
             await asyncio.gather(*acting)
         generator.stream.finish()
@@ -148,9 +170,9 @@ async def judge(port: int, connections: int, seconds: float, rate: float | None 
         await generator.end()
 
 
-async def _again(generator: Any, person: Person, until: float) -> None:
+async def _again(generator: Any, person: Person, behaviour: Behaviour, until: float) -> None:
     while time.perf_counter() < until:
-        await generator.act(person, _BENCH)
+        await generator.act(person, behaviour)
 
 
 async def idle(port: int, connections: int) -> None:
@@ -183,7 +205,7 @@ async def idle(port: int, connections: int) -> None:
 # -- Locust ---------------------------------------------------------------------------------------------------------
 
 
-def locust(port: int, connections: int, seconds: float) -> None:
+def locust(port: int, connections: int, seconds: float, lengths: Sequence[int]) -> None:
     """Locust with websocket-client, a greenlet for each connection, as commonly written."""
     import json
 
@@ -204,7 +226,7 @@ def locust(port: int, connections: int, seconds: float) -> None:
         def ask(self) -> None:
             nonlocal seen
             began = time.perf_counter()
-            self.socket.send(_request(next(numbers)))
+            self.socket.send(_request(next(numbers), lengths))
             fire: Any = self.environment.events.request.fire
             while True:
                 event = json.loads(self.socket.recv())
@@ -227,19 +249,22 @@ def locust(port: int, connections: int, seconds: float) -> None:
 
 
 def main() -> None:
-    """Be the client, or the server, that the arguments name."""
+    """Be the client, or the server, that the arguments name: NAME [PORT CONNECTIONS [SECONDS LENGTHS [RATE]]]."""
     name, *words = sys.argv[1:]
+    on_core(name != "server")
     if name == "server":
         load_server.main()
         return
-    port, connections, *rest = (float(word) for word in words)
+    port, connections = map(int, words[:2])
+    if name == "idle":
+        _run(idle(port, connections))
+        return
+    seconds, lengths = float(words[2]), [int(length) for length in words[3].split(",")]
     if name == "locust":
-        locust(int(port), int(connections), rest[0])
-    elif name == "idle":
-        _run(idle(int(port), int(connections)))
+        locust(port, connections, seconds, lengths)
     else:
-        work = {"receive": receive, "judge": judge}[name.partition("-")[0]]
-        _run(work(int(port), int(connections), *rest))
+        work = {"receive": receive, "judge": judge}[name]
+        _run(work(port, connections, seconds, lengths, float(words[4]) if words[4:] else None))
 
 
 if __name__ == "__main__":

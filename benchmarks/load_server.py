@@ -1,4 +1,7 @@
-"""A bare fast server of five-events: runs from a template, one event after the other, all runs side by side."""
+"""A bare fast server of five-events: runs from templates, one event after the other, all runs side by side.
+
+A question holds a script that says a canary and then some words; each of them is an event of the run.
+"""
 
 import asyncio
 import struct
@@ -6,18 +9,41 @@ import sys
 import uuid
 from collections import deque
 from datetime import UTC, datetime
+from functools import cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import msgspec
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
-CHUNKS = 17
-EVENTS = CHUNKS + 3
-SAID = " word" * (CHUNKS - 1)
+from conformance.script import Script, say
+
+_THOUGHT, _WORD = "thinking", " word"
+_BESIDES = 4  # started, thinking, the canary, completed
 _RUN, _THREAD = b"R" * 36, b"H" * 36
 _USER, _REQUEST, _TOKEN = b"U" * 21, b"Q" * 28, b"C" * 26
 _STAMP = b"2026-01-01T00:00:00.000000Z"
+
+
+class Template(NamedTuple):
+    """The frames of a run, put together, and where each begins and the last ends."""
+
+    frames: bytes
+    places: tuple[int, ...]
+
+
+class Answer(NamedTuple):
+    """What is still to be sent of a run: from the frame `at` on."""
+
+    transport: WSTransport
+    told: Template
+    at: int
+
+
+def script(token: str, events: int) -> Script:
+    """Return what the model is told to do in a run of so many events, at least 4."""
+    return [{"think": _THOUGHT}, *say(token + _WORD * (events - _BESIDES))]
 
 
 def _frame(told: object) -> bytes:
@@ -27,16 +53,18 @@ def _frame(told: object) -> bytes:
     return head + payload
 
 
-def _template() -> tuple[bytes, tuple[int, ...]]:
-    """Return the frames of a run, put together, and where each begins and the last ends."""
+@cache
+def template(events: int) -> Template:
+    """Return the template of a run of so many events."""
     token = _TOKEN.decode()
-    word: tuple[str, dict[str, object]] = ("message_chunk", {"text": " word"})
+    words = events - _BESIDES
+    word: tuple[str, dict[str, object]] = ("message_chunk", {"text": _WORD})
     told: list[tuple[str, dict[str, object]]] = [
         ("agent_started", {"request_id": _REQUEST.decode()}),
-        ("agent_thinking", {"thought": "thinking", "step": 1}),
+        ("agent_thinking", {"thought": _THOUGHT, "step": 1}),
         ("message_chunk", {"text": token}),
-        *[word] * (CHUNKS - 1),
-        ("agent_completed", {"final_response": token + SAID, "duration_ms": 1.5}),
+        *[word] * words,
+        ("agent_completed", {"final_response": token + _WORD * words, "duration_ms": 1.5}),
     ]
     run, thread, user = _RUN.decode(), _THREAD.decode(), _USER.decode()
     accepted = {"request_id": _REQUEST.decode(), "run_id": run, "thread_id": thread, "duplicate": False}
@@ -45,22 +73,20 @@ def _template() -> tuple[bytes, tuple[int, ...]]:
         envelope = {"type": kind, "event_id": f"{run}-{seq}", "run_id": run, "thread_id": thread, "user_id": user}
         rest = {"seq": seq, "timestamp": _STAMP.decode(), "agent_name": "assistant", "payload": payload}
         frames.append(_frame(envelope | rest))
-    return b"".join(frames), tuple(accumulate(map(len, frames), initial=0))
+    return Template(b"".join(frames), tuple(accumulate(map(len, frames), initial=0)))
 
 
 class Peer(WSListener):
     """One connection."""
 
-    template, places = _template()
-
-    def __init__(self, pending: "deque[tuple[WSTransport, bytes, int]]", woken: asyncio.Event) -> None:
+    def __init__(self, pending: "deque[Answer]", woken: asyncio.Event) -> None:
         self._pending = pending
         self._woken = woken
+        self._mine: dict[int, Template] = {}
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Greet."""
         self._user = f"user-{uuid.uuid4().int >> 64:016x}".encode()
-        self._mine = self.template.replace(_USER, self._user)
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         greeting = {
             "type": "connection_established",
@@ -82,16 +108,24 @@ class Peer(WSListener):
         asked = frame.get_payload_as_bytes()
         request, token = asked.index(b"req-"), asked.index(b"cnry~")
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        told = self._mine.replace(_RUN, str(uuid.uuid4()).encode()).replace(_THREAD, str(uuid.uuid4()).encode())
+        frames, places = self._of(asked.count(_WORD.encode()) + _BESIDES)
+        told = frames.replace(_RUN, str(uuid.uuid4()).encode()).replace(_THREAD, str(uuid.uuid4()).encode())
         told = told.replace(_REQUEST, asked[request : request + 28]).replace(_TOKEN, asked[token : token + 26])
-        self._pending.append((transport, told.replace(_STAMP, now.encode()), 0))
+        self._pending.append(Answer(transport, Template(told.replace(_STAMP, now.encode()), places), 0))
         self._woken.set()
+
+    def _of(self, events: int) -> Template:
+        """Return the template of a run of this user's."""
+        mine = self._mine.get(events)
+        if mine is None:
+            frames, places = template(events)
+            mine = self._mine[events] = Template(frames.replace(_USER, self._user), places)
+        return mine
 
 
 async def serve() -> None:
     """Serve on a free port, which is printed."""
-
-    pending: deque[tuple[WSTransport, bytes, int]] = deque()
+    pending: deque[Answer] = deque()
     woken = asyncio.Event()
 
     def accept(request: WSUpgradeRequest) -> WSListener:
@@ -100,7 +134,6 @@ async def serve() -> None:
     server = await ws_create_server(accept, "127.0.0.1", 0, use_aiofastnet=False, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    places = Peer.places
     while True:
         woken.clear()
         await woken.wait()
@@ -109,9 +142,9 @@ async def serve() -> None:
                 transport, told, at = pending.popleft()
                 if transport.is_disconnected:
                     continue
-                transport.underlying_transport.write(told[places[at] : places[at + 1]])
-                if at + 2 < len(places):
-                    pending.append((transport, told, at + 1))
+                transport.underlying_transport.write(told.frames[told.places[at] : told.places[at + 1]])
+                if at + 2 < len(told.places):
+                    pending.append(Answer(transport, told, at + 1))
             await asyncio.sleep(0)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+import msgspec
+
 from conformance.history import operations as ops
 from conformance.history.operations import Operation
 
@@ -13,6 +15,9 @@ LINE = b'{"op":"received","at":%d,"conn":%d,"frame":%b}\n'
 _AT = re.compile(rb'"at":(\d+)')
 _GONE = 256
 _HEAD = 64
+_OPERATION, _A_BYTE_SAID = 512, 5
+_ENCODE = msgspec.json.Encoder().encode
+Plain = ops.Asked | ops.Sent | ops.Pinged
 
 
 class Frames(NamedTuple):
@@ -55,12 +60,38 @@ class Lines(NamedTuple):
         return [line + b"\n" for line in self.lines.split(b"\n") if any(mark in line for mark in marks)]
 
 
+class Singles(NamedTuple):
+    """Lines of a history one by one, and operations whose lines are written once somebody wants them."""
+
+    kept: list[bytes | Plain]
+
+    @property
+    def size(self) -> int:
+        """About the bytes that they take: a script, made of lists and objects, takes a multiple of its text.
+
+        It counts with the frame that says it.
+        """
+        return sum(map(_size, self.kept))
+
+    def of(self, conns: set[int]) -> list[bytes]:
+        """Return the lines of those of these connections."""
+        lines = Lines(b"".join([one for one in self.kept if isinstance(one, bytes)])).of(conns)
+        told = [one for one in self.kept if not isinstance(one, bytes) and one.conn in conns]
+        return lines + [_ENCODE(one) + b"\n" for one in told]
+
+
+def _size(one: bytes | Plain) -> int:
+    if isinstance(one, bytes):
+        return len(one)
+    return _OPERATION + (_A_BYTE_SAID * len(one.frame) if isinstance(one, ops.Sent) else 0)
+
+
 class Memory:
     """What came last, as much as fits into `size` bytes; and how each open connection began."""
 
     def __init__(self, size: int) -> None:
         self._room = size
-        self._blocks: deque[Frames | Lines] = deque()
+        self._blocks: deque[Frames | Lines | Singles] = deque()
         self._began: dict[int, list[bytes]] = {}
         self._gone: deque[int] = deque()
 
@@ -78,7 +109,7 @@ class Memory:
             if len(self._gone) > _GONE:
                 self._began.pop(self._gone.popleft(), None)
 
-    def keep(self, block: Frames | Lines) -> None:
+    def keep(self, block: Frames | Lines | Singles) -> None:
         """Keep a block, and forget the oldest ones where there is no room."""
         self._blocks.append(block)
         self._room -= block.size

@@ -1,14 +1,13 @@
 """A user of the load: what behaviours act with. Beneath it is a fast WebSocket, or the kit's own client."""
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 from conformance import canary
 from conformance.client import Wire
 from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Awaited
 from conformance.script import Script, as_text, takes_ms
+from load.patience import Patience
 from load.turn import Turn
 
 
@@ -20,7 +19,7 @@ class Person(ABC):
         self.patience_s = patience_s
         self.user = wire.auth.new_user(wire.random)
         self.joined = False
-        self.turns: list[Turn] = []
+        self._patience = Patience()
         self.due: int | None = None
 
     def token(self) -> str:
@@ -96,10 +95,10 @@ class Person(ABC):
 
     async def ended(self, turn: Turn) -> bool:
         """Wait until a run is over: as long as its script takes, and patience on top; return whether it is."""
-        if await _came(turn, self.patience_s, lambda: turn.over):
+        if await self._patience.came(turn, self.patience_s, lambda: turn.over):
             return True
         due = takes_ms(turn.asked.script) / 1000 if turn.asked.script else 0.0
-        if await _came(turn, due, lambda: turn.over):
+        if await self._patience.came(turn, due, lambda: turn.over):
             return True
         self._gave_up(turn, Awaited.TERMINAL, due + self.patience_s)
         turn.end("no end")
@@ -107,7 +106,9 @@ class Person(ABC):
 
     async def tool_began(self, turn: Turn) -> bool:
         """Wait until a tool of a run has begun, or the run is over."""
-        return await _came(turn, self.patience_s, lambda: turn.tool_began or turn.over) and turn.tool_began
+        return (
+            await self._patience.came(turn, self.patience_s, lambda: turn.tool_began or turn.over) and turn.tool_began
+        )
 
     def _gave_up(self, turn: Turn, awaited: Awaited, waited_s: float) -> None:
         recorder = self.wire.recorder
@@ -123,23 +124,3 @@ class Person(ABC):
             self.joined = True
             recorder = self.wire.recorder
             recorder.record(ops.UserJoined(recorder.clock.now(), self.user))
-
-
-async def _came(turn: Turn, seconds: float, predicate: Callable[[], bool]) -> bool:
-    """Wait until `predicate` holds of a turn, at most so long; return whether it does."""
-    loop = asyncio.get_running_loop()
-    late = False
-
-    def lose_patience() -> None:
-        nonlocal late
-        late = True
-        turn.tell()
-
-    timer = loop.call_later(seconds, lose_patience)
-    try:
-        while not (predicate() or late):
-            turn.changed = turn.changed or loop.create_future()
-            await turn.changed
-    finally:
-        timer.cancel()
-    return predicate()

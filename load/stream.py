@@ -1,7 +1,7 @@
 """The history of a load as it grows: judged block by block, and then forgotten but for samples of violating runs."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -16,15 +16,17 @@ from conformance.history.operations import AnyOperation, Header, Operation
 from conformance.history.recorder import frame_operation
 from conformance.judge import Judge
 from load.measure import Measure, measured
-from load.memory import LINE, Frames, Lines, Memory
+from load.memory import LINE, Frames, Lines, Memory, Plain, Singles
 
 _ENCODE = msgspec.json.Encoder().encode
 _READ = msgspec.json.Decoder(AnyOperation).decode
-_PLAIN = (ops.Asked, ops.Sent, ops.Pinged)
+_PLAIN = frozenset(get_args(Plain))
 _CHATTER = (Kind.TEXT, Kind.THINKING, Kind.STARTED)
 _EVER = 1 << 62
 _PAGE = 512
 Frame = tuple[int, int, bytes]
+Known = tuple[bytes, Any]
+"""What need not be read any more, as a block has it: its bytes, if they are needed, and what it says if it is plain."""
 Block = tuple[list[bytes], list[Any]]
 
 
@@ -36,7 +38,8 @@ class FrameLane(Lane):
         assert self.speech is not None
         if said.__class__ is self.speech.received:
             return self.evidence(line, said)
-        return super().operation(line, said, number)
+        plain: Operation | None = said
+        return plain or super().operation(line, said, number)
 
     def evidence(self, line: bytes, said: Any) -> ops.Received:
         """Return a received frame."""
@@ -62,7 +65,7 @@ class Stream:
         self._lane = FrameLane(self.judge, lambda line, number: _READ(line))
         self._memory = memory
         self._seen = seen
-        self._came: list[bytes | Frame] = []
+        self._came: list[Frame | Known] = []
         self.frame: Callable[[Frame], None] = self._came.append
         self._held: dict[int, list[Frame]] = {}
         self._next_line = 2
@@ -76,11 +79,17 @@ class Stream:
             self.release()
             self.frame((operation.at, operation.conn, operation.raw))
             return
-        line = _ENCODE(operation) + b"\n"
-        if operation.__class__ not in _PLAIN:
+        if operation.__class__ in _PLAIN:
+            self._came.append((b"", operation))
+        else:
             self.release()
-            self._memory.begin(operation, line)
-        self._came.append(line)
+            self._came.append((self._line(operation), None))
+
+    def _line(self, operation: Operation) -> bytes:
+        """Return the line of an operation that may be how a connection began, or its end."""
+        line = _ENCODE(operation) + b"\n"
+        self._memory.begin(operation, line)
+        return line
 
     def hold(self, conn: int, held: list[Frame]) -> None:
         """Take in, at the latest when something remarkable comes, what a connection holds back in this list."""
@@ -127,23 +136,23 @@ class Stream:
             yield from self._lane.steps(lines, typed, number)
             self._seen()
 
-    def _read(self, came: list[bytes | Frame]) -> Block:
+    def _read(self, came: list[Frame | Known]) -> Block:
         """Return operations as the lane takes them, and what those that are plain say. All are remembered."""
         speech = self.speech
         if speech is None:
-            texts = [one if isinstance(one, bytes) else self._odd(*one) for one in came]
+            texts = [self._odd(*one) if len(one) == 3 else one[0] or _ENCODE(one[1]) + b"\n" for one in came]
             self._memory.keep(Lines(b"".join(texts)))
             return texts, []
-        places = [place for place, one in enumerate(came) if one.__class__ is bytes]
-        lines: list[Any] = [came[place] for place in places]
+        places = [place for place, one in enumerate(came) if len(one) == 2]
+        known: list[Any] = [came[place] for place in places]
         frames: list[Any] = came
         for place in reversed(places):
             del frames[place]
         texts, typed = self._heard(speech, frames)
-        self._memory.keep(Lines(b"".join(lines)))
-        for place, line, said in zip(places, lines, speech.read(lines), strict=True):
-            texts.insert(place, line)
+        for place, (text, said) in zip(places, known, strict=True):
+            texts.insert(place, text)
             typed.insert(place, said)
+        self._memory.keep(Singles([text if said is None else said for text, said in known]))
         return texts, typed
 
     def _heard(self, speech: Speech, frames: list[Frame]) -> Block:
@@ -170,10 +179,7 @@ class Stream:
 
     def _odd(self, at: int, conn: int, raw: bytes) -> bytes:
         """Return the line of a frame that may not be plain."""
-        operation = frame_operation(ops.Received, at, conn, as_sent(self.redact(raw)))
-        line = _ENCODE(operation) + b"\n"
-        self._memory.begin(operation, line)
-        return line
+        return self._line(frame_operation(ops.Received, at, conn, as_sent(self.redact(raw))))
 
     def finish(self) -> None:
         """Judge everything, also what waits for the rest of its run: nothing more comes."""

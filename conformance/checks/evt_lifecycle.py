@@ -59,7 +59,7 @@ class Lifecycle(Check):
 
     def screen(self, told: Stretch) -> bool:
         """Each request starts its first run."""
-        keys = {(run.user, run.asked.request_id or "") for run in told.begun}
+        keys = {run.question for run in told.begun}
         return len(keys) == len(told.begun) and not self._run_of.any_of(keys)
 
     def tally(self, told: Stretch) -> None:
@@ -67,9 +67,7 @@ class Lifecycle(Check):
         begun, ended = len(told.begun), len(told.ended)
         for requirement, times in (("EVT-01", begun), ("EVT-14", begun), ("EVT-02", ended), ("EVT-03", ended)):
             self.exercised[requirement] += times
-        self._run_of.add_all(
-            [((run.user, run.asked.request_id or ""), run.story) for run in told.begun if run.story is not None]
-        )
+        self._run_of.add_all([(run.question, run.story) for run in told.begun if run.story is not None])
         for run in told.ended if self._cut or self._silent else ():
             assert run.story is not None
             self._cut.pop(run.story.number, None)

@@ -4,17 +4,15 @@ import re
 from collections.abc import Container
 from typing import Any
 
-from conformance import canary, script
+from conformance import canary
 from conformance.checks.check import EVERY_EVENT, Check, Evidence, on, on_odd
 from conformance.checks.excerpt import novel, parts_with, without
-from conformance.checks.overlap import concurrent
 from conformance.events import Accepted, Heartbeat, Kind, Pong, Ready, Refusal, Unknown
 from conformance.express.stretch import Stretch
 from conformance.history import operations as ops
 from conformance.history.operations import Action
 from conformance.identity import Mark
-from conformance.recent import Recent
-from conformance.story import Connection, Notice, Passage, Request, Sighting, Story
+from conformance.story import Connection, Notice, Passage, Sighting, Story
 
 _WORDS = re.compile(rb"[\w-]{8,}")
 _SPACED = bytes(c if chr(c).isalnum() or chr(c) in "_-" else 32 for c in range(256))
@@ -27,7 +25,7 @@ _FIRST_AND_LAST = (Kind.STARTED, Kind.COMPLETED)
 class Leaks(Check):
     """Whose canaries and ids turn up on whose connection."""
 
-    decides = ("ISO-01", "ISO-02", "ISO-03", "ISO-04", "ISO-05", "ISO-07", "ISO-10", "ISO-11")
+    decides = ("ISO-01", "ISO-02", "ISO-03", "ISO-07", "ISO-10", "ISO-11")
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -36,9 +34,8 @@ class Leaks(Check):
         self._named: dict[str, set[bytes]] = {}
         self._trespass: dict[int, dict[int, str]] = {}
         self._neighbours: set[frozenset[str | None]] = set()
-        self._own: tuple[int, list[tuple[bytes, Mark]]] = (0, [])
+        self._looked_at = 0
         self._alone_frames: int | None = None
-        self._threads: Recent[str, set[str]] = Recent(2_048)
 
     # -- who is there -----------------------------------------------------------------------------------------------
 
@@ -87,23 +84,15 @@ class Leaks(Check):
     def frame(self, op: ops.Received) -> None:
         """Look for canaries as they stand in any frame, or encoded."""
         raw = bytes(op.frame) if op.text is None and op.binary is None else op.raw
-        own = self._canaries(raw, self.world.connections[op.conn], [self.here(op)], None)
-        self._own = (self.world.line, own)
+        self._canaries(raw, self.world.connections[op.conn], [self.here(op)], None)
+        self._looked_at = self.world.line
 
-    def _canaries(
-        self, raw: bytes, connection: Connection, evidence: list[Evidence], story: Story | None
-    ) -> list[tuple[bytes, Mark]]:
-        """Report others' canaries; return the user's own."""
-        own: list[tuple[bytes, Mark]] = []
+    def _canaries(self, raw: bytes, connection: Connection, evidence: list[Evidence], story: Story | None) -> None:
+        """Report others' canaries."""
         for token in canary.find(raw):
             mark = self.world.marks.get(token.encode())
-            if mark is None:
-                continue
-            if mark.user != connection.op.user:
+            if mark is not None and mark.user != connection.op.user:
                 self._leak("ISO-01", token, mark, connection, evidence, story)
-            else:
-                own.append((token.encode(), mark))
-        return own
 
     def _leak(
         self,
@@ -157,13 +146,10 @@ class Leaks(Check):
 
     @on(Refusal)
     def refusal(self, notice: Notice) -> None:
-        """An error shown to a user; and a run that is refused because its thread is busy is one that cannot mix."""
+        """An error shown to a user."""
         asked = notice.request.asked if notice.request is not None else None
         if asked is not None:  # who is refused entry has not trespassed
             self._trespass.get(asked.conn, {}).pop(asked.ask, None)
-        if asked is not None and asked.thread_id is not None and asked.owner is None:
-            busy = self.world.open_of.get(asked.user, ())
-            self.exercised["ISO-05"] += any(story.thread_id == asked.thread_id for story in busy)
         self._error(notice, notice.op.raw, notice.connection)
         self._ids(notice.op.raw, notice.connection, notice, None)
 
@@ -209,13 +195,10 @@ class Leaks(Check):
 
     @on_odd(*EVERY_EVENT)
     def event(self, seen: Sighting) -> None:
-        """A run event: whose run it is, and whose canary it holds."""
+        """A run event: whose run it is."""
         if seen.foreign:
             self._foreign_run(seen)
             return
-        line, own = self._own
-        if line == seen.line and own:
-            self._other_run(seen, own)
         trace = seen.event.traceparent
         if seen.story.first is None and trace and trace.count("-") == 3:
             self._traced(seen, trace.split("-")[1])
@@ -240,7 +223,7 @@ class Leaks(Check):
                 self._ids(piece, seen.connection, seen, seen.story)
         if canary.may_be_encoded(whole):
             for seen, piece in zip(passage.sightings, pieces, strict=True):
-                if seen.line != self._own[0]:
+                if seen.line != self._looked_at:
                     self._canaries(piece, seen.connection, [seen], seen.story)
 
     def screen(self, told: Stretch) -> bool:
@@ -281,12 +264,11 @@ class Leaks(Check):
 
     def _texts_plain(self, told: Stretch) -> bool:
         """Tell whether the streamed texts hold no canary but their runs' own, and nobody's ids."""
-        runs = [run for run in told.ended if run.text is not None]
-        whole = "\n".join([run.text or "" for run in runs]).encode()
-        if any(piece in whole for piece in (b"\\u00", b"cnry%7", *canary.ENCODED)):
+        texts = [run.text.replace(run.asked.canary or "\0", " ") for run in told.ended if run.text is not None]
+        whole = "\n".join(texts).encode()
+        if canary.may_be_encoded(whole) or any(canary.find(whole)):
             return False
-        rest = "\n".join([(run.text or "").replace(run.asked.canary or "\0", " ") for run in runs]).encode()
-        return not any(canary.find(rest)) and not self._marked(set(whole.translate(_APART).split()), told)
+        return not self._marked(set(whole.translate(_APART).split()), told)
 
     def _marked(self, words: set[bytes], told: Stretch) -> bool:
         """Tell whether any of these words is somebody's, or becomes so within the stretch."""
@@ -312,68 +294,6 @@ class Leaks(Check):
                 user=connection.op.user,
                 scenario=connection.op.scenario,
             )
-
-    # -- between the runs of one user -------------------------------------------------------------------------------
-
-    def _other_run(self, seen: Sighting, own: list[tuple[bytes, Mark]]) -> None:
-        story = seen.story
-        told = story.request.asked.canary if story.request is not None else None
-        for token, mark in own:
-            if token.decode() == told:
-                continue  # the kit asked for the same twice
-            source = self.world.request_of(mark.ask)
-            other = source.story if source is not None else None
-            if source is None or other is None or other is story:
-                continue
-            if other.thread_id is not None and story.thread_id is not None and other.thread_id != story.thread_id:
-                self._mixed("ISO-04", "another thread's", token, source, seen)
-            elif concurrent(story, other) and story.script is not None and not script.recalls(story.script):
-                self._mixed("ISO-05", "a concurrent run's", token, source, seen)
-
-    def _mixed(self, requirement: str, whose: str, token: bytes, source: Request, seen: Sighting) -> None:
-        self.fail(
-            requirement,
-            f"{whose} canary in a run that was not told it",
-            expected="only what this run was told",
-            actual=token.decode(),
-            witnesses=[source, seen],
-            run=seen.story,
-        )
-
-    def tally(self, told: Stretch) -> None:
-        """Count the runs of one user that could mix."""
-        for run in told.accepted:
-            self.exercised["ISO-05"] += run.alongside
-            self._on_thread(run.user, run.thread_id)
-
-    @on(Accepted)
-    def accepted(self, notice: Notice) -> None:
-        """Runs of one user that could mix: in two threads, or two at once on one."""
-        story = notice.request.story if notice.request else None
-        if story is None or story.user is None or story.thread_id is None:
-            return
-        mine = [s for s in self.world.open_of.get(story.user, ()) if s is not story]
-        self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
-        self._on_thread(story.user, story.thread_id)
-
-    @on(Kind.STARTED)
-    def started(self, seen: Sighting) -> None:
-        """Over HTTP a run that starts was accepted."""
-        story = seen.story
-        if seen.connection.op.ask is None or story.first is not None or story.user is None or story.thread_id is None:
-            return
-        mine = [s for s in self.world.open_of.get(story.user, ()) if s is not story]
-        self.exercised["ISO-05"] += sum(s.thread_id == story.thread_id for s in mine)
-        self._on_thread(story.user, story.thread_id)
-
-    def _on_thread(self, user: str, thread_id: str) -> None:
-        before = self._threads.get(user)
-        if before is None:
-            before = set()
-            self._threads.add(user, before)
-        self.exercised["ISO-04"] += len(before) > (thread_id in before)
-        if len(before) < 2:  # two show that there is another than any third
-            before.add(thread_id)
 
     # -- text that is split over events -----------------------------------------------------------------------------
 

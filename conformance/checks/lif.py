@@ -37,11 +37,11 @@ class Repeats(Check):
 
     def screen(self, told: Stretch) -> bool:
         """No request is repeated."""
-        return not self._first.any_of([(run.user, run.asked.request_id or "") for run in told.accepted])
+        return not self._first.any_of([run.question for run in told.accepted])
 
     def tally(self, told: Stretch) -> None:
         """Remember the answers."""
-        answers = [((run.user, run.asked.request_id or ""), run.notice) for run in told.accepted]
+        answers = [(run.question, run.notice) for run in told.accepted]
         self._first.add_all([(key, notice) for key, notice in answers if notice is not None])
 
     @on(Accepted)

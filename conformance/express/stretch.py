@@ -33,6 +33,7 @@ class Call(msgspec.Struct, eq=False):
 class Chapter(msgspec.Struct, eq=False):
     """The events of one run within a stretch: those from `first` up to `stop` (exclusive) in its columns.
 
+    `user` is whose run it is, `question` that user and the request id: the question's name among all of them.
     `model` is an event of the run: all have its ids, agent and trace.
     `story` is None where the run was accepted within the stretch and is not yet entered. Of its events the first
     `passed` are due to be judged as a `Passage`: all where it `ends`. `high` is the seq before its first; `text` what
@@ -41,6 +42,8 @@ class Chapter(msgspec.Struct, eq=False):
     """
 
     run_id: str
+    user: str
+    question: tuple[str, str]
     asked: Asked
     connection: Connection
     thread_id: str
@@ -60,11 +63,6 @@ class Chapter(msgspec.Struct, eq=False):
     text: str | None = None
     calls: list[Call] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
-
-    @property
-    def user(self) -> str:
-        """Whose run it is."""
-        return self.asked.user
 
     @property
     def tooled(self) -> bool:

@@ -141,10 +141,12 @@ class Survey:
             mark = world.marks.get(word)
             if self._marks.setdefault(word, user) != user or (mark is not None and mark.user != user):
                 return False
-        if (user, answer.request_id) in self._answered:
+        question = user, answer.request_id
+        if question in self._answered:
             return False
-        self._answered.add((user, answer.request_id))
-        chapter = Chapter(run_id, asked, connection, thread_id, (asked.canary or "\0").encode())
+        self._answered.add(question)
+        own_canary = (asked.canary or "\0").encode()
+        chapter = Chapter(run_id, user, question, asked, connection, thread_id, own_canary)
         self._chapters[run_id] = chapter
         self._opened.append(chapter)
         self._milestones.append(place)
@@ -177,7 +179,10 @@ class Survey:
             return None
         if story.user != asked.user or asked.user != connection.op.user or story.terminal is not None:
             return None
-        chapter = Chapter(run_id, asked, connection, story.thread_id, story.own_canary, story, last is None)
+        user, own_canary, question = asked.user, story.own_canary, (asked.user, asked.request_id or "")
+        chapter = Chapter(
+            run_id, user, question, asked, connection, story.thread_id, own_canary, story, begins=last is None
+        )
         if last is None:
             return chapter if story.connection is None and not story.streams and not story.events else None
         stream, first = story.stream, story.first

@@ -20,7 +20,6 @@ from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Operation
 from conformance.history.recorder import frame_operation
 from conformance.judge import Judge
-from conformance.script import say
 from conformance.target import Target, TargetTable
 from load.fast import Connection, Fast
 from load.generator import Generator
@@ -33,6 +32,7 @@ _URL = "ws://127.0.0.1:1/ws"
 _USERS = 12
 _ROUNDS = 4
 _STEP_US = 400
+_EVENTS = 20
 _TOKENS = Random(7)
 Frames = list[tuple[int, bytes]]
 Defect = Callable[[Frames], None]
@@ -97,7 +97,7 @@ class Load:
     def ask(self, number: int, line: Connection, run: str) -> list[bytes]:
         """Have a user ask; return the frames that answer."""
         token = line.person.token()
-        script = [{"think": "thinking"}, *say(token + load_server.SAID)]
+        script = load_server.script(token, _EVENTS)
         request, asks = f"req-{_TOKENS.getrandbits(96):024x}", next(line.person.wire.asks)
         asked = Asked(
             self.at,
@@ -112,7 +112,7 @@ class Load:
         )
         line.turns.append(Turn(asked))
         line.ask(asked, token)
-        template, places = load_server._template()
+        template, places = load_server.template(_EVENTS)
         swaps = {b"R" * 36: run, b"H" * 36: f"t-{run}", b"Q" * 28: request, b"C" * 26: token, b"U" * 21: f"u-{number}"}
         frames = [template[start:stop] for start, stop in pairwise(places)]
         raws = [frame[2 if frame[1] < 126 else 4 :] for frame in frames]
@@ -247,4 +247,4 @@ def test_a_sample_shows_frames_in_the_order_in_which_they_came(tmp_path: Path) -
     (sample,) = (tmp_path / "samples").iterdir()
     _, *lines = map(msgspec.json.decode, sample.read_bytes().splitlines())
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
-    assert len([line for line in lines if line["op"] == "received"]) == 2 + _ROUNDS * (load_server.EVENTS + 1)
+    assert len([line for line in lines if line["op"] == "received"]) == 2 + _ROUNDS * (_EVENTS + 1)
