@@ -46,7 +46,8 @@ class Served:
 
 
 def _child(name: str, *words: object) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.load_clients", name, *map(str, words)]
+    quiet = ["-W", "ignore:Monkey-patching"]  # what Locust's own import makes gevent say
+    return [sys.executable, *quiet, "-m", "benchmarks.load_clients", name, *map(str, words)]
 
 
 def _figures(name: str, *words: object) -> dict[str, Any]:

@@ -238,7 +238,7 @@ def locust(port: int, connections: int, seconds: float, lengths: Sequence[int]) 
 
     environment = Environment(user_classes=[WebSocketUser])
     runner = environment.create_local_runner()
-    runner.start(connections, spawn_rate=connections)
+    runner.start(connections, spawn_rate=100)  # Locust warns of more
     while runner.user_count < connections:
         gevent.sleep(0.1)
     before, cpu, wall = seen, time.process_time(), time.perf_counter()
