@@ -227,14 +227,17 @@ class Journal(GroupCommit):
 
     async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
         """(message, answer) of this user's runs on the thread before `run_id`, newest first, at most 100."""
+        return await self._earlier(run_id, "user_id = ? AND thread_id = ?", user_id, thread_id)
+
+    async def _earlier(self, run_id: RunId, where: str, *values: str) -> list[tuple[str, str]]:
         sql = (
             f"SELECT {RUN_COLUMNS}, message, (SELECT lines FROM events WHERE run = number ORDER BY seq DESC LIMIT 1)"
-            " FROM runs WHERE user_id = ? AND thread_id = ? AND number < (SELECT number FROM runs WHERE run_id = ?)"
+            f" FROM runs WHERE {where} AND number < (SELECT number FROM runs WHERE run_id = ?)"
             " ORDER BY number DESC LIMIT 100"
         )
 
         def select(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-            rows = connection.execute(sql, (user_id, thread_id, run_id)).fetchall()
+            rows = connection.execute(sql, (*values, run_id)).fetchall()
             return [(message, _answer(StoredRun.from_row(run), lines)) for *run, message, lines in rows]
 
         return await self._read(select)

@@ -71,11 +71,7 @@ class ThreadWithoutUser(Journal):
 
     async def earlier_messages(self, run_id: RunId, user_id: UserId, thread_id: ThreadId) -> list[tuple[str, str]]:
         """(message, answer) of the runs of anybody on the thread before `run_id`, newest first."""
-        sql = (
-            "SELECT message, coalesce(answer, '') FROM runs WHERE thread_id = ?"
-            " AND number < (SELECT number FROM runs WHERE run_id = ?) ORDER BY number DESC LIMIT 100"
-        )
-        return await self._read(lambda connection: connection.execute(sql, (thread_id, run_id)).fetchall())
+        return await self._earlier(run_id, "thread_id = ?", thread_id)
 
 
 @fault(
