@@ -15,4 +15,4 @@ def rewritten(event: Event, **fields: Any) -> Event:
 
 def off_the_books(event: Event) -> Event:
     """Return a terminal event that the journal takes though the run is over: to its books it is a chunk of text."""
-    return msgspec.structs.replace(event, type=EventType.MESSAGE_CHUNK)
+    return msgspec.structs.replace(event, type=EventType.MESSAGE_CHUNK, own=None)
