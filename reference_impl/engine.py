@@ -85,7 +85,7 @@ class UserExecutionEngine:
         holds_thread = run.interruption is None
         if holds_thread:
             self._busy_threads.add(run.execution.context.thread_id)
-        self._running[run] = asyncio.get_running_loop().create_task(self._execute(run, holds_thread=holds_thread))
+        self._running[run] = asyncio.create_task(self._execute(run, holds_thread=holds_thread))
 
     async def _execute(self, run: AgentRun, *, holds_thread: bool) -> None:
         try:

@@ -56,7 +56,7 @@ class WebSocketManager:
 
     def recipients(self, event: Event) -> list[Connection]:
         """The connections that `event` is for."""
-        return list(self._by_user.get(event.user_id, NOBODY).values())
+        return self.of_user(event.user_id)
 
     def of_user(self, user_id: UserId) -> list[Connection]:
         """The open connections of a user."""
