@@ -1,7 +1,7 @@
 # The two commands of the README are `make verify` and `make test`; both set themselves up.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help verify load load-defects load-models test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs regression format bench endurance fleet postgres status-page samples schema clean
+.PHONY: help verify load load-defects load-models test lint types imports audit unit clean-runs false-alarms kill-matrix explore interop examples docs regression format bench endurance soak fleet postgres status-page samples schema clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench: .venv-bench/.ready ## how fast: starting, judging a long history, … (ON
 
 endurance: .venv/.ready ## kill -9 the engine at 50 random moments under load, and measure the memory that it takes
 	@$(BIN)/python -m tests.endurance
+
+soak: .venv/.ready ## what memory the engine takes while 500 users come and go for ten minutes: it stays flat
+	@$(BIN)/python -m tests.endurance.soak
 
 fleet: .venv/.ready ## judge two engines on Redis behind a balancer, one of which is killed (SEED=1)
 	@$(BIN)/python -m tests.fleet --profile full --strict --seed $(SEED)

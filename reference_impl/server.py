@@ -164,7 +164,7 @@ async def _serve(server: EngineServer, bound: socket.socket) -> None:
         # What is there now stays: the collector need not look at it again, nor look for more so often.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(20_000)
         host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"reference engine ready at ws://{shown}:{port}/ws\n")

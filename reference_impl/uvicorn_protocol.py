@@ -81,7 +81,11 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[SEND_TEXTS] = self.send_texts
         extensions[RECEIVE] = self.receive
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            # Each holds this object, which holds them: such a ring would be freed by the collector only.
+            extensions.clear()
 
     def send_texts(self, texts: Sequence[str]) -> Awaitable[None] | None:
         """Send text messages in their order, with one write for all of them. Raises ClientDisconnected.
@@ -164,10 +168,11 @@ class PartingWebSocketProtocol(WebSocketsSansIOProtocol):
         self.abort_timer = self.loop.call_at(when, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The transport is closed."""
+        """The transport is closed: nothing is read any more, so the parser need not hold on to its connection."""
         if self.abort_timer is not None:
             self.abort_timer.cancel()
         super().connection_lost(exc)
+        self.conn.parser.close()
 
 
 def whole_text(data: bytes) -> str | None:

@@ -12,6 +12,8 @@ from conformance.story import Connection, Notice, Passage, Request, Sighting, St
 
 _REFUSED_WITHOUT = {Credentials.NONE: "ACC-01"}
 _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
+_CLOCKS_US = 500_000
+"""How much sooner than by the kit's clock a token may expire by the target's."""
 _SECRET = re.compile(rb"secret~of~([^~]*)~")
 # what differs from answer to answer: timestamps, and the ids of traces, requests and errors
 _OF_THE_MOMENT = re.compile(
@@ -143,7 +145,7 @@ class Entry(Unconcerned):
 
     def _closed_after(self, connection: Connection, expires: int, op: ops.Closed) -> None:
         """The target closed a connection whose credentials expire: that says something once they have."""
-        if op.at < expires:
+        if op.at < expires - _CLOCKS_US:
             return
         if op.at <= expires + self.world.bounds.credentials_grace_s * 1e6:
             self.exercised["ACC-06"] += 1

@@ -483,6 +483,13 @@ def test_closed_when_the_credentials_have_expired() -> History:
     return socket.history
 
 
+@good("ACC-06")
+def test_closed_when_they_have_expired_by_the_clock_of_the_target() -> History:
+    _, socket = expiring()
+    socket.closed(ClosedBy.TARGET, 1008, at=1_999)
+    return socket.history
+
+
 @bad(
     "ACC-06",
     message="a connection outlives its credentials",

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gc
 import json
 import time
+import weakref
 from typing import Any
 
 import jwt
@@ -12,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from reference_impl.uvicorn_protocol import whole_text
+from reference_impl.uvicorn_protocol import PartingWebSocketProtocol, whole_text
 from tests.reference_impl.engine_harness import (
     SECRET,
     Address,
@@ -321,6 +323,23 @@ async def test_a_user_may_not_have_endless_connections() -> None:
         await target.assembly.manager.wait_empty()
         async with target.client("alice") as alice:
             check_story(await alice.run("room again"))
+
+
+async def test_what_a_connection_took_is_freed_with_it_and_not_when_garbage_is_collected() -> None:
+    freed = asyncio.Event()
+    async with engine() as target:
+        gc.collect()
+        gc.disable()
+        try:
+            async with target.client("alice") as client:
+                (server_side,) = [one for one in gc.get_objects() if type(one) is PartingWebSocketProtocol]
+                weakref.finalize(server_side, freed.set)
+                del server_side
+                check_story(await client.run("hello"))
+            async with asyncio.timeout(10):
+                await freed.wait()
+        finally:
+            gc.enable()
 
 
 async def test_two_connections_of_a_user_see_the_same_in_the_same_order() -> None:
