@@ -12,7 +12,7 @@ from conformance.verdict import Verdict
 
 
 def judge_recording(
-    lines: IO[bytes], *, name: str, catalogue: Catalogue, only: Sequence[str] = (), block: int = 1 << 18
+    lines: IO[bytes], *, name: str, catalogue: Catalogue, only: Sequence[str] = (), block: int = 1 << 17
 ) -> Verdict:
     """Judge a history of the kit's; `name` is what error messages call it. It is read by about `block` bytes.
 
@@ -28,6 +28,7 @@ def judge_recording(
         for number, read in reader.blocks(block):
             lane.feed(read, number)
             after = number + len(read)
+            del read
         lane.finish(after)
     if reader.last is not None:
         judge.feed(reader.last)

@@ -1,7 +1,6 @@
 """Runs as they are told: the story of a run, the streams on which it is told, and each sighting of an event."""
 
 from collections.abc import Collection
-from copy import copy
 from itertools import count
 from typing import Any
 
@@ -14,6 +13,10 @@ from conformance.history import operations as ops
 from conformance.history.operations import Action, Asked, Closed, Frame, Refused
 
 LONGEST_PASSAGE = 256
+NO_SEQS: frozenset[int] = frozenset()
+"""Most runs leave nothing out: they share this instead of having empty sets of their own."""
+
+Seqs = set[int] | frozenset[int]
 
 
 class Request(msgspec.Struct, eq=False):
@@ -64,9 +67,9 @@ class Stream(msgspec.Struct, eq=False):
     joined_late: bool = False
     ended: bool = False
     cursor: int | None = None
-    missing: set[int] = field(default_factory=set)
-    late: set[int] = field(default_factory=set)
-    overtook: set[int] = field(default_factory=set)
+    missing: Seqs = NO_SEQS
+    late: Seqs = NO_SEQS
+    overtook: Seqs = NO_SEQS
 
 
 class Connection(msgspec.Struct, eq=False):
@@ -142,8 +145,8 @@ class Story(msgspec.Struct, eq=False):
     high: int = 0
     known_ids: dict[str, int] = field(default_factory=dict)
     listed: list[tuple[list[str], int]] = field(default_factory=list)
-    missing: set[int] = field(default_factory=set)
-    excused: set[int] = field(default_factory=set)
+    missing: Seqs = NO_SEQS
+    excused: Seqs = NO_SEQS
     tools: dict[str, Tool] = field(default_factory=dict)
     early: "dict[str, Sighting]" = field(default_factory=dict)
     open_tools: int = 0
@@ -180,12 +183,17 @@ class Story(msgspec.Struct, eq=False):
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
-        self.known_ids = {}
+        if self.known_ids:
+            self.known_ids = {}
+        if self.tools:
+            self.tools = {}
+        if self.early:
+            self.early = {}
+        if self.text:
+            self.text = []
+        if self.passage:
+            self.passage = []
         self.listed = []
-        self.tools = {}
-        self.early = {}
-        self.text = []
-        self.passage = []
         self.stream = None
         self.first = _alone(self.first)
         self.last = _alone(self.terminal or self.last)
@@ -223,9 +231,18 @@ def _alone(seen: Sighting | None) -> Sighting | None:
     """Return a sighting that does not hold its run: so that the run goes at once when nobody needs it any more."""
     if seen is None:
         return None
-    alone = copy(seen)
-    alone.story = _NONE
-    return alone
+    return Sighting(
+        seen.line,
+        seen.op,
+        seen.event,
+        seen.connection,
+        _NONE,
+        seen.stream,
+        seen.fresh,
+        seen.foreign,
+        seen.overtaking,
+        seen.pieces,
+    )
 
 
 _NONE = Story(0, None, None, None, None, 0)

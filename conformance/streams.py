@@ -4,9 +4,17 @@ from datetime import timedelta
 from itertools import islice
 
 from conformance.events import RunEvent
-from conformance.story import Connection, Request, Sighting, Story, Stream
+from conformance.story import NO_SEQS, Connection, Request, Seqs, Sighting, Story, Stream
 
 _GAP = 10_000
+
+
+def _and(seqs: Seqs, more: set[int]) -> Seqs:
+    """Return what is in either, as a set that no other run or stream has."""
+    if not seqs:
+        return set(more)
+    seqs |= more
+    return seqs
 
 
 def joined(story: Story, connection: Connection, event: RunEvent, *, own: bool, shares: bool) -> Stream:
@@ -30,16 +38,14 @@ def rewind(stream: Stream, cursor: int) -> None:
     stream.resumed = stream.replaying = True
     stream.joined_late = False
     stream.ended = False
-    stream.missing.clear()
-    stream.overtook.clear()
-    stream.late.clear()
+    stream.missing = stream.overtook = stream.late = NO_SEQS
 
 
 def begin_replay(stream: Stream, connection: Connection, event: RunEvent) -> None:
     """Go back to the cursor of a resume, once, where what came so far came live before the target read the question."""
     if was_live(connection, event):
         stream.high = stream.cursor or 0
-        stream.missing.clear()
+        stream.missing = NO_SEQS
     stream.cursor = None
 
 
@@ -48,18 +54,18 @@ def deliver(sighting: Sighting) -> None:
     stream, story, seq = sighting.stream, sighting.story, sighting.event.seq
     stream.events += 1
     if seq is not None and sighting.overtaking:
-        stream.overtook.add(seq)
+        stream.overtook = _and(stream.overtook, {seq})
     elif seq is not None:
         if seq == stream.high + 1:
             stream.high = seq
         elif seq > stream.high:
             gap = set(islice(range(stream.high + 1, seq), _GAP)) - stream.overtook
-            stream.missing |= gap
+            stream.missing = _and(stream.missing, gap)
             story.excused -= gap
             stream.high = seq
         elif seq in stream.missing:
-            stream.missing.discard(seq)
-            stream.late.add(seq)
+            stream.missing -= {seq}
+            stream.late = _and(stream.late, {seq})
     if sighting.event.terminal:
         stream.ended = True
 
@@ -69,12 +75,12 @@ def number(story: Story, seq: int, *, excused: bool) -> None:
     if seq > story.high:
         if seq > story.high + 1:
             gap = set(islice(range(story.high + 1, seq), _GAP))
-            story.missing |= gap
+            story.missing = _and(story.missing, gap)
             if excused:
-                story.excused |= gap
+                story.excused = _and(story.excused, gap)
         story.high = seq
     elif story.missing:
-        story.missing.discard(seq)
+        story.missing -= {seq}
 
 
 def next_in_order(story: Story, event: RunEvent) -> bool:

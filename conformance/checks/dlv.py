@@ -2,6 +2,8 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from operator import floordiv
 from typing import Any
 
 from conformance.checks.check import EVERY_EVENT, Check, ms, on, on_odd
@@ -120,7 +122,7 @@ class Latency(Check):
     def screen(self, told: Stretch) -> bool:
         """Every event is in time."""
         self._told = late = self._late_us(told)
-        self._tenths = tenths = Counter([wait // 100 for wait in late])
+        self._tenths = tenths = Counter(map(floordiv, late, repeat(100)))
         least, most = min(tenths, default=0) * 100, max(tenths, default=0) * 100 + 99
         seconds = {at // _SECOND_US for at in told.arrived_us()} if told.chapters else set()
         self._within = seconds.pop() if len(seconds) == 1 and not told.before else None

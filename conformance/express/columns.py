@@ -1,7 +1,8 @@
 """What the columns of a stretch tell: whose canaries its frames hold, its tool calls, and what its runs streamed."""
 
 from bisect import bisect_left
-from itertools import chain
+from itertools import chain, compress, count, repeat
+from operator import contains
 
 from conformance import canary
 from conformance.events import Kind
@@ -23,7 +24,7 @@ def only_own_canaries(told: Stretch) -> bool:
     last = [0] * len(told.chapters)
     chapters = enumerate(told.chapters)
     number, stop, own, before, length = -1, 0, b"", 0, 0
-    for at in [at for at, raw in enumerate(raws) if 126 in raw]:
+    for at in compress(count(), map(contains, raws, repeat(126))):
         while at >= stop:
             number, chapter = next(chapters)
             stop, own = chapter.stop, chapter.own_canary

@@ -1,7 +1,8 @@
 """The survey: tells from typed lines whether a stretch goes by the book. It reads the world and changes nothing."""
 
 from datetime import UTC
-from itertools import chain
+from itertools import chain, compress, count, repeat
+from operator import attrgetter, is_not
 from typing import Any, TypeVar
 
 from conformance.dialects.fields import well_stamped
@@ -20,6 +21,7 @@ _ROUND = frozenset(range(0, 1_000_000, 10_000))
 """The microseconds that may be written in less than three digits."""
 _MOST_ASKED = 128
 _MOST_UNANSWERED = 64
+_microsecond, _tzinfo = attrgetter("microsecond"), attrgetter("tzinfo")
 _ASKS_A_RUN = (Action.START, Action.CONTINUE)
 _MAY_ENTER = (Credentials.VALID, Credentials.SHORT_LIVED)
 
@@ -211,7 +213,7 @@ class Survey:
         events = [op.frame for op in received]
         stamps = [event.timestamp for event in events]
         text: Any = block.speech.text
-        others = [at for at, event in enumerate(events) if type(event) is not text]
+        others = list(compress(count(), map(is_not, map(type, events), repeat(text))))
         kinds = [Kind.TEXT] * len(events)
         for at in others:
             kinds[at] = block.speech.kinds[type(events[at])]
@@ -230,7 +232,7 @@ class Survey:
             kinds=kinds,
             ids=[event.event_id for event in events],
             stamps=stamps,
-            micros=[stamp.microsecond for stamp in stamps],
+            micros=list(map(_microsecond, stamps)),
             others=others,
         )
         plain = _divided(told) and _apart(told) and _in_time(told) and only_own_canaries(told) and paired(told)
@@ -292,8 +294,10 @@ def _in_time(told: Stretch) -> bool:
         last = chapter.story.last if chapter.story is not None else None
         if sorted(mine) != mine or (last is not None and mine[0] < last.event.timestamp):  # type: ignore[operator]
             return False
-    if [stamp.tzinfo for stamp in stamps].count(UTC) < len(stamps):
+    if list(map(_tzinfo, stamps)).count(UTC) < len(stamps):
         return False
+    if _ROUND.isdisjoint(told.micros):
+        return True
     round_ones = [at for at, micro in enumerate(told.micros) if micro in _ROUND]
     return all(well_stamped(stamps[at], told.raws[at]) for at in round_ones)
 

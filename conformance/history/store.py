@@ -84,15 +84,19 @@ class HistoryReader:
         What follows the last line's end is no such line: it is `last`, where it is an operation nevertheless.
         """
         number = 2
-        while block := self._lines.read(size):
-            lines = BytesIO(block).readlines()
-            if not lines[-1].endswith(b"\n"):
-                lines[-1] += self._lines.readline()
+        while lines := self._read(size, number):
+            after = number + len(lines)
+            yield number, lines
+            del lines  # a block is not to be held while the next one is read: memory still in the cache is used again
+            number = after
+
+    def _read(self, size: int, number: int) -> list[bytes]:
+        lines = BytesIO(self._lines.read(size)).readlines()
+        if lines and not lines[-1].endswith(b"\n"):
+            lines[-1] += self._lines.readline()
             if not lines[-1].endswith(b"\n"):
                 self.last = self._whole(lines.pop(), number + len(lines))
-            if lines:
-                yield number, lines
-                number += len(lines)
+        return lines
 
     def _whole(self, line: bytes, number: int) -> AnyOperation | None:
         """Return what a line says; None where it is the last one, cut off."""
