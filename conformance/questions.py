@@ -1,7 +1,7 @@
 """The questions of the kit's that are remembered, and which of them an answer answers."""
 
 from conformance.events import Accepted, Refusal, RunEvent
-from conformance.history.operations import Asked
+from conformance.history.operations import Action, Asked
 from conformance.recent import Recent
 from conformance.story import Connection, Request
 
@@ -55,10 +55,17 @@ class Questions:
         return request
 
     def refused(self, connection: Connection, event: Refusal, line: int) -> Request | None:
-        """Return the question that is refused, and enter that it is."""
+        """Return the question that is refused, and enter that it is.
+
+        Where the refusal names none, it is one that may be refused; not found is what is another's, or over.
+        """
         waiting = connection.unanswered
         named = [r for r in waiting if event.request_id is not None and r.asked.request_id == event.request_id]
-        request = next(iter(named or [r for r in waiting if r.may_be_refused] or waiting), None)
+        lost: list[Request] = []
+        if event.code == "not_found":
+            others = [r for r in waiting if r.asked.owner is not None]
+            lost = others or [r for r in waiting if r.asked.action in (Action.STOP, Action.RESUME)]
+        request = next(iter(named or lost or [r for r in waiting if r.may_be_refused] or waiting), None)
         if request is not None:
             request.refusal = event
             request.refused_line = line

@@ -441,6 +441,21 @@ def test_no_event_id() -> History:
 # -- IDN-07, IDN-08 -------------------------------------------------------------------------------------------------
 
 
+@good("IDN-07", "ISO-04")
+def test_of_several_questions_the_stop_of_a_run_that_is_over_finds_nothing() -> History:
+    history = History()
+    socket = history.connect()
+    over = socket.start().whole()
+    socket.stops(over)
+    first = socket.request()
+    socket.error("not_found", "That run of yours has already ended.")
+    second = socket.request()
+    for run in (first, second):
+        run.accepted()
+        run.whole()
+    return history
+
+
 @good("IDN-07")
 def test_the_thread_that_the_client_chose() -> History:
     history = History()
