@@ -13,14 +13,19 @@ class Lags:
         self._spells: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
 
     def add(self, at: int, by: int) -> None:
-        """Remember that the kit was late by so much at a time."""
+        """Remember that the kit was late by so much at a time, which is not before the last one."""
         self._spells.append((at, by))
 
     def since(self, since: int, now: int) -> int:
         """Return for how long it was late from a time until now."""
         if self._forgotten(since):
             return now - since
-        return sum(min(by, at - since) for at, by in self._spells if at > since)
+        late = 0
+        for at, by in reversed(self._spells):
+            if at <= since:
+                break
+            late += min(by, at - since)
+        return late
 
     def about(self, since: int, until: int) -> int:
         """Return for how long it was late between two times, or about then: so late may be what it saw."""

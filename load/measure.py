@@ -1,8 +1,10 @@
 """What a load measures of every event, beside what the checks decide: as one more check, which decides nothing."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from load.sketch import Sketch, buckets
 DELIVERY, FIRST_EVENT, RUN = "delivery", "first event", "run"
 Key = tuple[str, str, str]
 WHILE_LATE = ", while the generator was late"
+_HINDERED = DELIVERY + WHILE_LATE
 UNCLOCKED = ", before the clock was known"
 _KEPT = 4096
 _NEGLIGIBLE = 0.1
@@ -140,31 +143,43 @@ class Measure(Check):
         received, lagged = told.received, self.world.lagged_at
         behaviours = {chapter.asked.behaviour or "" for chapter in told.chapters}
         if len(behaviours) == 1 and min([received[run.first].at - late[run.first] for run in told.chapters]) > lagged:
-            self._of_kinds(behaviours.pop(), told.kinds, counted, told.others)
+            self._of_kinds((DELIVERY, behaviours.pop()), told.kinds, counted, told.others)
             return
-        told_of: dict[str, tuple[list[Kind], list[int]]] = {}
+        told_of: dict[tuple[str, str], tuple[list[Kind], list[int]]] = {}
         for chapter in told.chapters:
-            behaviour, first, stop = chapter.asked.behaviour or "", chapter.first, chapter.stop
-            if received[first].at - late[first] <= lagged:  # none was stamped before a chapter's first
-                for at in range(first, stop):
-                    self._sample((DELIVERY, behaviour, told.kinds[at].name), received[at].at, late[at])
-                continue
-            kinds, by = told_of.setdefault(behaviour, ([], []))
-            kinds += told.kinds[first:stop]
-            by += counted[first:stop]
-        for behaviour, (kinds, by) in told_of.items():
+            mine = slice(chapter.first, chapter.stop)
+            names = self._measured(told, late, chapter)
+            for name in {*names}:
+                kinds, by = told_of.setdefault((name, chapter.asked.behaviour or ""), ([], []))
+                named = [one is name for one in names]
+                kinds += compress(told.kinds[mine], named)
+                by += compress(counted[mine], named)
+        for key, (kinds, by) in told_of.items():
             others = [at for at, kind in enumerate(kinds) if kind is not Kind.TEXT]
-            self._of_kinds(behaviour, kinds, by, others)
+            self._of_kinds(key, kinds, by, others)
 
-    def _of_kinds(self, behaviour: str, kinds: list[Kind], counted: list[int], others: list[int]) -> None:
-        """Keep a behaviour's latencies by the kinds of its events; `others` are those that stream no text."""
+    def _measured(self, told: Stretch, late: list[int], run: Chapter) -> list[str]:
+        """Return as what the delivery of each event of a run counts. None was stamped before an earlier one."""
+        received, hindered, lagged = told.received, _HINDERED, self.world.lagged_at
+        clear = run.first + bisect_right(range(run.first, run.stop), lagged, key=lambda at: received[at].at - late[at])
+        rest, mine = [DELIVERY] * (run.stop - clear), late[run.first : clear]
+        # The later an event was stamped, the less can the generator have been late since.
+        if not mine or not self._was_late(received[run.first].at - mine[0], min(mine)):
+            return [DELIVERY] * len(mine) + rest
+        if self._was_late(received[clear - 1].at - mine[-1], max(mine)):
+            return [hindered] * len(mine) + rest
+        stamps = [op.at - us for op, us in zip(received[run.first : clear], mine, strict=True)]
+        return [hindered if self._was_late(*one) else DELIVERY for one in zip(stamps, mine, strict=True)] + rest
+
+    def _of_kinds(self, key: tuple[str, str], kinds: list[Kind], counted: list[int], others: list[int]) -> None:
+        """Keep what was measured of a behaviour by the kinds of its events; `others` are those that stream no text."""
         text, of_kind = counted.copy(), dict[Kind, list[int]]()
         for at in others:
             of_kind.setdefault(kinds[at], []).append(counted[at])
         for at in reversed(others):
             del text[at]
         for kind, waits in (Kind.TEXT, text), *of_kind.items():
-            self._keep((DELIVERY, behaviour, kind.name), waits)
+            self._keep((*key, kind.name), waits)
 
     def _from_questions(self, what: str, chapters: list[Chapter], ats: list[int]) -> None:
         """Keep, by behaviour, how long after their questions something came to these runs."""
