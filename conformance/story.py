@@ -183,17 +183,12 @@ class Story(msgspec.Struct, eq=False):
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
-        if self.known_ids:
-            self.known_ids = {}
-        if self.tools:
-            self.tools = {}
-        if self.early:
-            self.early = {}
-        if self.text:
-            self.text = []
-        if self.passage:
-            self.passage = []
+        self.known_ids = {}
         self.listed = []
+        self.tools = {}
+        self.early = {}
+        self.text = []
+        self.passage = []
         self.stream = None
         self.first = _alone(self.first)
         self.last = _alone(self.terminal or self.last)
@@ -229,20 +224,7 @@ class Sighting(msgspec.Struct, eq=False):
 
 def _alone(seen: Sighting | None) -> Sighting | None:
     """Return a sighting that does not hold its run: so that the run goes at once when nobody needs it any more."""
-    if seen is None:
-        return None
-    return Sighting(
-        seen.line,
-        seen.op,
-        seen.event,
-        seen.connection,
-        _NONE,
-        seen.stream,
-        seen.fresh,
-        seen.foreign,
-        seen.overtaking,
-        seen.pieces,
-    )
+    return None if seen is None else msgspec.structs.replace(seen, story=_NONE)
 
 
 _NONE = Story(0, None, None, None, None, 0)

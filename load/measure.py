@@ -1,6 +1,5 @@
 """What a load measures of every event, beside what the checks decide: as one more check, which decides nothing."""
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -160,16 +159,14 @@ class Measure(Check):
 
     def _measured(self, told: Stretch, late: list[int], run: Chapter) -> list[str]:
         """Return as what the delivery of each event of a run counts. None was stamped before an earlier one."""
-        received, hindered, lagged = told.received, _HINDERED, self.world.lagged_at
-        clear = run.first + bisect_right(range(run.first, run.stop), lagged, key=lambda at: received[at].at - late[at])
-        rest, mine = [DELIVERY] * (run.stop - clear), late[run.first : clear]
+        mine = late[run.first : run.stop]
+        stamps = [op.at - us for op, us in zip(told.received[run.first : run.stop], mine, strict=True)]
         # The later an event was stamped, the less can the generator have been late since.
-        if not mine or not self._was_late(received[run.first].at - mine[0], min(mine)):
-            return [DELIVERY] * len(mine) + rest
-        if self._was_late(received[clear - 1].at - mine[-1], max(mine)):
-            return [hindered] * len(mine) + rest
-        stamps = [op.at - us for op, us in zip(received[run.first : clear], mine, strict=True)]
-        return [hindered if self._was_late(*one) else DELIVERY for one in zip(stamps, mine, strict=True)] + rest
+        if not self._was_late(stamps[0], min(mine)):
+            return [DELIVERY] * len(mine)
+        if self._was_late(stamps[-1], max(mine)):
+            return [_HINDERED] * len(mine)
+        return [_HINDERED if self._was_late(*one) else DELIVERY for one in zip(stamps, mine, strict=True)]
 
     def _of_kinds(self, key: tuple[str, str], kinds: list[Kind], counted: list[int], others: list[int]) -> None:
         """Keep what was measured of a behaviour by the kinds of its events; `others` are those that stream no text."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,9 @@ FLAT = 1.05
 
 
 def soak(out: Path, *, users: int, duration_s: float, note: Callable[[float, int], None]) -> int:
-    """Load a reference engine of its own; `note` gets the seconds since the start and its resident bytes, 20 times.
+    """Load a reference engine of its own; `note` gets the seconds since the start and its resident bytes.
+
+    That is 20 times in `duration_s`, and as often while `load` waits for what is open.
 
     Returns the exit code of `load`, whose output and reports are in `out`.
     """
@@ -31,8 +34,9 @@ def soak(out: Path, *, users: int, duration_s: float, note: Callable[[float, int
                 return kit.wait(duration_s / SAMPLES)
             except subprocess.TimeoutExpired:
                 for child in psutil.Process(kit.pid).children():
-                    if "reference_impl" in child.cmdline():
-                        note(time.monotonic() - began, child.memory_info().rss)
+                    with suppress(psutil.NoSuchProcess):  # it ends before the kit does
+                        if "reference_impl" in child.cmdline():
+                            note(time.monotonic() - began, child.memory_info().rss)
     finally:
         kit.terminate()
         kit.wait()
