@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,6 +18,9 @@ NO_SEQS: frozenset[int] = frozenset()
 """Most runs leave nothing out: they share this instead of having empty sets of their own."""
 
 Seqs = set[int] | frozenset[int]
+_DROPPED: Any = MappingProxyType({})
+_DROPPED_ALL: Any = ()
+"""What runs over share where they had details: nobody can add to them."""
 
 
 class Request(msgspec.Struct, eq=False):
@@ -160,9 +164,10 @@ class Story(msgspec.Struct, eq=False):
     @property
     def ids(self) -> dict[str, int]:
         """The event ids seen, with their seq."""
-        for ids, first in self.listed:
-            self.known_ids.update(zip(ids, count(first)))
-        self.listed.clear()
+        if self.listed:
+            for ids, first in self.listed:
+                self.known_ids.update(zip(ids, count(first)))
+            self.listed.clear()
         return self.known_ids
 
     @property
@@ -183,16 +188,26 @@ class Story(msgspec.Struct, eq=False):
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
-        self.known_ids = {}
-        self.listed = []
-        self.tools = {}
-        self.early = {}
-        self.text = []
-        self.passage = []
+        self.known_ids = self.tools = self.early = _DROPPED
+        self.listed = self.text = self.passage = _DROPPED_ALL
         self.stream = None
-        self.first = _alone(self.first)
-        self.last = _alone(self.terminal or self.last)
+        self.first = self._alone(self.first)
+        self.last = self._alone(self.terminal or self.last)
         self.terminal = self.last if self.terminal is not None else None
+
+    def _alone(self, seen: "Sighting | None") -> "Sighting | None":
+        """Return a sighting that does not hold its run: so that the run goes at once when nobody needs it any more."""
+        if seen is None:
+            return None
+        if self.by_the_book:
+            return recalled(seen, _NONE)
+        return msgspec.structs.replace(seen, story=_NONE)
+
+    def take_up(self) -> None:
+        """An event comes of which nobody expected more: have details again."""
+        if self.known_ids is _DROPPED:
+            self.known_ids, self.tools, self.early = {}, {}, {}
+            self.listed, self.text, self.passage = [], [], []
 
 
 class Sighting(msgspec.Struct, eq=False):
@@ -222,9 +237,24 @@ class Sighting(msgspec.Struct, eq=False):
         return bool(self.story.missing) or (seq is not None and seq > self.story.high + 1)
 
 
-def _alone(seen: Sighting | None) -> Sighting | None:
-    """Return a sighting that does not hold its run: so that the run goes at once when nobody needs it any more."""
-    return None if seen is None else msgspec.structs.replace(seen, story=_NONE)
+class Recalled(Sighting, eq=False):
+    """A sighting that keeps no event: whoever asks has it read again, by a decoder that keeps no state."""
+
+    @property
+    def event(self) -> RunEvent:  # type: ignore[override]
+        """The event."""
+        assert not isinstance(self.op, Closed)
+        event = self.connection.decoder.decode(self.op.raw)[-1]
+        assert isinstance(event, RunEvent)
+        return event
+
+
+def recalled(seen: Sighting, story: Story | None = None) -> Recalled:
+    """Return a sighting of what went by the book without its event; as one of another run, where that is given."""
+    if story is None and isinstance(seen, Recalled):
+        return seen
+    no_event: Any = None
+    return Recalled(seen.line, seen.op, no_event, seen.connection, story or seen.story, seen.stream)
 
 
 _NONE = Story(0, None, None, None, None, 0)

@@ -247,6 +247,7 @@ class World:
         self.events += 1
         story = self._runs.told_by(connection, event, self.now)
         story.by_the_book = False
+        story.take_up()
         stream = story.streams.get(connection.number) or self._join(connection, story, event)
         seq = event.seq
         if seq is not None and stream.cursor is not None and seq == stream.cursor + 1 <= stream.high:
@@ -284,16 +285,15 @@ class World:
         if event.seq is not None:
             number(story, event.seq, excused=excused)
         if story.first is None:
-            self.begin(story, sighting)
+            self.begin(story, sighting, event.traceparent)
         story.last = sighting
         self._tell(story, sighting)
 
-    def begin(self, story: Story, sighting: Sighting) -> None:
-        """Enter the first event of a run."""
+    def begin(self, story: Story, sighting: Sighting, trace: str | None) -> None:
+        """Enter the first event of a run, and its trace."""
         story.first = sighting
         if story.thread_id is None:
             story.thread_id = sighting.event.thread_id
-        trace = sighting.event.traceparent
         if trace and trace.count("-") == 3 and story.user:
             self.marks.add(trace.split("-")[1], "trace", story.user)
 
@@ -316,11 +316,14 @@ class World:
         """Enter the terminal event of a run."""
         sighting.stream.ended = True
         story.terminal = sighting
-        event = sighting.event
-        if event.kind is Kind.COMPLETED and not self.obeys_script:
+        if not self.obeys_script:
+            self._perhaps_obeyed(story, sighting.event)
+        self._runs.end(story)
+
+    def _perhaps_obeyed(self, story: Story, event: RunEvent) -> None:
+        if event.kind is Kind.COMPLETED:
             told = script.answer(story.script) if story.script else ""
             self.obeys_script = bool(told) and told in (event.payload.final_response or "")
-        self._runs.end(story)
 
 
 def _tool_started(story: Story, sighting: Sighting) -> None:

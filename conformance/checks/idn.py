@@ -9,7 +9,7 @@ from conformance.express.stretch import Stretch
 from conformance.history.operations import Credentials
 from conformance.identity import is_no_id, is_placeholder
 from conformance.recent import Recent, RecentSet
-from conformance.story import Notice, Sighting, Story
+from conformance.story import Notice, Sighting, Story, recalled
 
 
 class Presence(Check):
@@ -359,7 +359,7 @@ class Uniqueness(Check):
         self._runs.add_all([(run.run_id, run.story.number) for run in told.accepted if run.story is not None])
         self._told.sort()
         self.exercised["IDN-09"] += len(self._told)
-        self._calls.add_all([(key, told.sightings[at]) for _, key, at in self._told])
+        self._calls.add_all([(key, recalled(told.sightings[at])) for _, key, at in self._told])
 
     def finish(self) -> None:
         """Every event id was looked at."""

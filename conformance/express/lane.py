@@ -14,7 +14,7 @@ from conformance.express.stretch import Chapter, Stretch
 from conformance.express.survey import Survey
 from conformance.history.operations import Asked, Operation, Pinged, Received
 from conformance.judge import Judge
-from conformance.story import Sighting, Stream, Tool
+from conformance.story import Recalled, Sighting, Stream, Tool
 
 _SHORTEST = 24
 _READ = msgspec.json.Decoder(Received).decode
@@ -174,7 +174,7 @@ class Lane:
         connection = story.connection = chapter.connection
         story.stream = story.streams[connection.number] = Stream()
         self._see(told, chapter, [chapter.first])
-        self._world.begin(story, told.sightings[chapter.first])
+        self._world.begin(story, told.sightings[chapter.first], told.events[chapter.first].traceparent)
 
     def _tell(self, told: Stretch, chapter: Chapter) -> None:
         """Enter what the events of a run say, all at once."""
@@ -221,8 +221,10 @@ class Lane:
         story, connection = chapter.story, chapter.connection
         assert story is not None
         assert story.stream is not None
+        none: Any = None
         for at in needed:
             if at not in told.sightings:
                 op = self.evidence(told.raws[at], told.received[at])
                 line = told.block.line + told.places[at]
-                told.sightings[at] = Sighting(line, op, told.events[at], connection, story, story.stream)
+                kind, event = (Recalled, none) if chapter.ends else (Sighting, told.events[at])
+                told.sightings[at] = kind(line, op, event, connection, story, story.stream)
