@@ -237,10 +237,14 @@ class Sighting(msgspec.Struct, eq=False):
         return bool(self.story.missing) or (seq is not None and seq > self.story.high + 1)
 
 
+UNREAD: Any = None
+"""What a sighting has in place of its event where that is `Recalled`."""
+
+
 class Recalled(Sighting, eq=False):
     """A sighting that keeps no event: whoever asks has it read again, by a decoder that keeps no state."""
 
-    @property
+    @property  # type: ignore[misc]
     def event(self) -> RunEvent:  # type: ignore[override]
         """The event."""
         assert not isinstance(self.op, Closed)
@@ -253,8 +257,7 @@ def recalled(seen: Sighting, story: Story | None = None) -> Recalled:
     """Return a sighting of what went by the book without its event; as one of another run, where that is given."""
     if story is None and isinstance(seen, Recalled):
         return seen
-    no_event: Any = None
-    return Recalled(seen.line, seen.op, no_event, seen.connection, story or seen.story, seen.stream)
+    return Recalled(seen.line, seen.op, UNREAD, seen.connection, story or seen.story, seen.stream)
 
 
 _NONE = Story(0, None, None, None, None, 0)

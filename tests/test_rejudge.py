@@ -213,6 +213,10 @@ def rename(lines: list[bytes], at: int, random: Random) -> None:
 MUTATIONS = (drop, duplicate, swap, retag, reconnect, take_over, leak, late, corrupt, add, rename)
 
 
+def _type(line: bytes) -> str:
+    return str(msgspec.json.decode(line).get("frame", {}).get("type", ""))
+
+
 def mutated(lines: list[bytes], random: Random, times: int) -> bytes:
     """Return a history with things wrong about its frames. Connections are the kit's own, and stay as they are."""
     lines = list(lines)
@@ -244,6 +248,34 @@ def test_many_things_wrong(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_recorded_history_with_things_wrong(seed: int, recorded: bytes) -> None:
     same(mutated(recorded.splitlines(keepends=True), Random(seed), 12))
+
+
+@pytest.mark.parametrize(
+    ("kind", "violated"),
+    [
+        ("agent_started", {"EVT-01", "EVT-03", "EVT-14", "ORD-03"}),
+        ("agent_thinking", {"EVT-03", "ORD-03"}),
+        ("tool_executing", {"EVT-03", "IDN-09", "ORD-03"}),
+        ("tool_completed", {"EVT-03", "ORD-03"}),
+        ("message_chunk", {"EVT-03", "ORD-03"}),
+        ("agent_completed", {"EVT-02", "EVT-03"}),
+    ],
+)
+def test_a_new_event_of_a_run_that_is_long_over(kind: str, violated: set[str]) -> None:
+    """Of such a run little is kept: what is compared and shown of it is read again."""
+    lines = generated(2_400, lengths=(12,))
+    first = {kind: line for line in reversed(lines) for kind in [_type(line)]}
+    told = msgspec.json.decode(first[kind])
+    late = told["frame"] | {"event_id": "late", "seq": 100}
+    if "tool_name" in late["payload"]:
+        late["payload"] = late["payload"] | {"tool_name": "another"}
+    verdict = same(b"".join([*lines, msgspec.json.encode(told | {"frame": late}) + b"\n"]))
+    found = {requirement.id: requirement.findings[0] for requirement in verdict.requirements if requirement.findings}
+    assert found.keys() == violated
+    before = {"EVT-01": "agent_started", "EVT-14": "agent_started", "IDN-09": "tool_executing"}
+    for requirement, finding in found.items():
+        was, _ = finding.witnesses
+        assert was.text.encode() in first[before.get(requirement, "agent_completed")]
 
 
 @pytest.mark.parametrize("block", [400, 3_000, 11_000, 70_000])

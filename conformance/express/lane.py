@@ -14,7 +14,7 @@ from conformance.express.stretch import Chapter, Stretch
 from conformance.express.survey import Survey
 from conformance.history.operations import Asked, Operation, Pinged, Received
 from conformance.judge import Judge
-from conformance.story import Recalled, Sighting, Stream, Tool
+from conformance.story import UNREAD, Recalled, Sighting, Stream, Tool
 
 _SHORTEST = 24
 _READ = msgspec.json.Decoder(Received).decode
@@ -221,10 +221,9 @@ class Lane:
         story, connection = chapter.story, chapter.connection
         assert story is not None
         assert story.stream is not None
-        none: Any = None
         for at in needed:
             if at not in told.sightings:
                 op = self.evidence(told.raws[at], told.received[at])
                 line = told.block.line + told.places[at]
-                kind, event = (Recalled, none) if chapter.ends else (Sighting, told.events[at])
+                kind, event = (Recalled, UNREAD) if chapter.ends else (Sighting, told.events[at])
                 told.sightings[at] = kind(line, op, event, connection, story, story.stream)
