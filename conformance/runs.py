@@ -104,7 +104,7 @@ class Runs:
             story.stream = None
             story.by_the_book = False
             self._resumed.setdefault(connection.number, {})[story.thread_id] = story
-            rewind(story.streams.setdefault(connection.number, Stream()), op.after_seq or 0)
+            rewind(story.streams.setdefault(connection.number, Stream(connection.user)), op.after_seq or 0)
 
     def end(self, story: Story) -> None:
         """Enter that a run is over; its details are kept for a while."""

@@ -56,7 +56,7 @@ class Request(msgspec.Struct, eq=False):
 
 
 class Stream(msgspec.Struct, eq=False):
-    """One run as delivered on one connection.
+    """One run as delivered on one connection, which is the `user`'s.
 
     `high` is the seq up to which it was delivered, `missing` the seqs below that were not, `late` those that came after
     a higher one; `resumed` tells that the client asked for a replay of what comes after `cursor`, `replaying` that the
@@ -64,6 +64,7 @@ class Stream(msgspec.Struct, eq=False):
     connection came to a run under way.
     """
 
+    user: str | None
     high: int = 0
     events: int = 0
     resumed: bool = False

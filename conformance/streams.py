@@ -22,7 +22,7 @@ def joined(story: Story, connection: Connection, event: RunEvent, *, own: bool, 
 
     `own` is whether the run was asked for on it; `shares` whether it is told of the run at all.
     """
-    stream = Stream()
+    stream = Stream(connection.user)
     if event.seq is not None and event.seq > 1 and not (shares and saw_begin(connection, story.request)):
         stream.joined_late = True
         stream.high = event.seq - 1

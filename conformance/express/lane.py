@@ -172,7 +172,7 @@ class Lane:
         story = chapter.story
         assert story is not None
         connection = story.connection = chapter.connection
-        story.stream = story.streams[connection.number] = Stream()
+        story.stream = story.streams[connection.number] = Stream(chapter.user)
         self._see(told, chapter, [chapter.first])
         self._world.begin(story, told.sightings[chapter.first], told.events[chapter.first].traceparent)
 

@@ -6,7 +6,7 @@ from conformance.bounds import Bounds
 from conformance.history.operations import Action, Awaited, ClosedBy
 from conformance.script import tool
 from tests.checks.examples import bad, good, judged, undecided
-from tests.checks.histories import ALICE, History, Run, Socket
+from tests.checks.histories import ALICE, BOB, History, Run, Socket
 
 HEARTBEAT: dict[str, Any] = {"heartbeat_s": 1}
 
@@ -407,6 +407,26 @@ def test_a_slow_reader_is_told_so() -> History:
 def test_a_slow_reader_misses_something() -> History:
     history, _, run = slow()
     run.chunk("all ", on=())
+    run.chunk("of it")
+    run.completed("all of it")
+    return history
+
+
+@bad(
+    "DLV-01",
+    "ISO-02",
+    "ISO-03",
+    message="events are lost",
+    expected="at least 99.9% delivered",
+    actual="1 of 5 lost (80.000% delivered)",
+    witnesses=("agent_completed",),
+)
+def test_what_another_user_got_instead_is_no_matter_of_reading() -> History:
+    """Though the other user has left before the slow reader reads on."""
+    history, _, run = slow()
+    other = history.connect(BOB)
+    run.chunk("all ", on=(other,))
+    other.closed()
     run.chunk("of it")
     run.completed("all of it")
     return history
