@@ -11,7 +11,8 @@ class Fault(Variant):
     """One defect, in one or more parts of the engine.
 
     `sentence` says what the engine does wrong, `stands_for` how real engines come to do it. `breaks` holds the ids of
-    exactly those requirements of the catalogue that it violates. `variants` are the defective parts. `outside` tells
+    exactly those requirements of the catalogue that it violates, but for those that it violates `perhaps`: where timing
+    brings that out. `variants` are the defective parts. `outside` tells
     that it is a defect only where model and tools run elsewhere, and that only they can tell; `rare` that it shows only
     where several things happen at the same time, which no scenario makes sure of.
     """
@@ -21,6 +22,7 @@ class Fault(Variant):
     breaks: frozenset[str]
     outside: bool = False
     rare: bool = False
+    perhaps: frozenset[str] = frozenset()
 
 
 class UnknownFault(UnknownVariant):
@@ -39,13 +41,16 @@ def fault(
     with_parts: Sequence[type] = (),
     outside: bool = False,
     rare: bool = False,
+    perhaps: Sequence[str] = (),
 ) -> Callable[[type], Fault]:
     """Make a fault of the decorated class, which is a subclass of one of the engine's parts.
 
-    `with_parts` are further variants, where the defect needs more than one; `outside` and `rare` are the fault's.
+    `with_parts` are further variants, where the defect needs more than one; `outside`, `rare` and `perhaps` are
+    the fault's.
     """
 
     def make(variant: type) -> Fault:
-        return Fault(name, sentence, (variant, *with_parts), stands_for, frozenset(breaks), outside, rare)
+        parts = (variant, *with_parts)
+        return Fault(name, sentence, parts, stands_for, frozenset(breaks), outside, rare, frozenset(perhaps))
 
     return make

@@ -88,7 +88,7 @@ def _last(fault: Fault, path: Path) -> Kill:
         kill = msgspec.json.decode(path.read_bytes(), type=Kill)
     except FileNotFoundError as error:
         raise NotPlayed(f"{fault.name} was not played yet: there is no {path}") from error
-    return msgspec.structs.replace(kill, declared=fault.breaks)
+    return msgspec.structs.replace(kill, declared=fault.breaks, perhaps=fault.perhaps)
 
 
 def _sure() -> list[Fault]:
@@ -99,7 +99,7 @@ def _sure() -> list[Fault]:
 def line(kill: Kill) -> str:
     """Return what is printed of one."""
     detected = "never" if kill.detected_s is None else f"{kill.detected_s:.2f} s"
-    marks = [f"{name}{'' if name in kill.declared else '!'}" for name in sorted(kill.found)]
+    marks = [f"{name}{'!' if name in kill.undeclared else ''}" for name in sorted(kill.found)]
     marks += [f"({name}?)" for name in sorted(kill.missed)]
     return f"{kill.fault:<38}{detected:>10}{kill.took_s:>9.1f} s  {' '.join(marks)}"
 

@@ -15,8 +15,9 @@ OF_ONE_DIALECT = frozenset({"AGU"})
 class Kill(msgspec.Struct, frozen=True):
     """What a run of the kit found in one faulty engine.
 
-    `detected_s` is the time from the beginning of driving to the operation that completes the proof of the first
-    declared violation, None where none was found; `took_s` the time that the whole command took.
+    `perhaps` is what the engine may violate besides, as timing has it. `detected_s` is the time from the beginning of
+    driving to the operation that completes the proof of the first declared violation, None where none was found;
+    `took_s` the time that the whole command took.
     """
 
     fault: str
@@ -26,6 +27,7 @@ class Kill(msgspec.Struct, frozen=True):
     took_s: float
     witnessed: bool = False
     errors: tuple[str, ...] = ()
+    perhaps: frozenset[str] = frozenset()
 
     @property
     def missed(self) -> frozenset[str]:
@@ -35,12 +37,12 @@ class Kill(msgspec.Struct, frozen=True):
     @property
     def undeclared(self) -> frozenset[str]:
         """What was found, and it does not declare."""
-        return self.found - self.declared
+        return self.found - self.declared - self.perhaps
 
     @property
     def caught(self) -> bool:
         """Whether it was found out by exactly what it declares."""
-        return self.declared == self.found and not self.errors
+        return not (self.missed or self.undeclared or self.errors)
 
 
 class Matrix(msgspec.Struct, frozen=True):

@@ -59,6 +59,7 @@ def kill_of(fault: Fault, verdict: Verdict, *, driven_ms: float, took_s: float) 
         took_s=took_s,
         witnessed=fault.outside,
         errors=verdict.harness_errors,
+        perhaps=fault.perhaps,
     )
 
 

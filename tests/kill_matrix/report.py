@@ -63,7 +63,7 @@ def _defects(kills: Sequence[Kill]) -> Iterable[str]:
 def _families(matrix: Matrix) -> Iterable[str]:
     yield "## Defect × requirement"
     yield ""
-    yield "● broken and declared · ○ declared and not found · ✗ found and not declared"
+    yield "● broken and declared · ◐ broken, as timing had it · ○ declared and not found · ✗ found and not declared"
     yield ""
     for family, of in groupby(matrix.requirements, key=lambda requirement: requirement.family):
         requirements = list(of)
@@ -83,7 +83,9 @@ def _families(matrix: Matrix) -> Iterable[str]:
 def _mark(kill: Kill, requirement: str) -> str:
     if requirement in kill.declared:
         return "●" if requirement in kill.found else "○"
-    return "✗" if requirement in kill.found else ""
+    if requirement not in kill.found:
+        return ""
+    return "✗" if requirement in kill.undeclared else "◐"
 
 
 def _killers(matrix: Matrix, requirement: Requirement) -> str:

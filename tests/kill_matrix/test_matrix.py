@@ -46,6 +46,17 @@ def test_a_defect_that_is_not_caught_by_exactly_what_it_declares(kill: Kill, pro
     assert not conclude(matrix, whole=False)
 
 
+def test_what_depends_on_timing_may_be_found_or_not() -> None:
+    kill = msgspec.structs.replace(found("EVT-01", "SCH-04"), perhaps=frozenset({"SCH-04", "EVT-02"}))
+    assert kill.caught
+    assert "SCH-04!" not in line(kill)
+    matrix = Matrix([kill, TWICE], EVT)
+    assert [*problems(matrix, whole=True)] == []
+    assert matrix.killers()["SCH-04"] == []
+    assert "| `missing-start` | ◐ |" in render(matrix, at_once=2)
+    assert not msgspec.structs.replace(kill, found=frozenset({"SCH-04"})).caught
+
+
 def test_a_must_that_no_defect_breaks_counts_where_no_defect_was_left_out() -> None:
     matrix = Matrix([CAUGHT], EVT)
     assert [*problems(matrix, whole=False)] == []

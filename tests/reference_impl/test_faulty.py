@@ -40,7 +40,8 @@ def test_a_fault_says_what_it_is_and_what_it_breaks(fault: Fault) -> None:
     assert re.fullmatch(r"[^\n]+\.", fault.stands_for)
     assert fault.breaks
     known = {requirement.id for requirement in catalogue.load()}
-    assert fault.breaks <= known
+    assert fault.breaks | fault.perhaps <= known
+    assert not fault.breaks & fault.perhaps
     assert fault.parts != Parts()
 
 
