@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import shlex
 import signal
 import socket
@@ -19,14 +20,21 @@ from conformance.errors import TargetUnreachable, UsageError
 _READY_S = 30.0
 _GRACE_S = 5.0
 _EVERY_S = 0.05
+_TRIES = 100
+_NO_CLIENTS = range(10_000, 32_000)
+"""Clients get ports from 32,768 on (Linux), or from 49,152 on (macOS, Windows)."""
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of the loopback interface that nobody uses, and that no system gives to a client.
+
+    A client that has the very port at which it knocks is connected with itself. Raises `UsageError` where none is free.
+    """
+    for port in random.sample(_NO_CLIENTS, _TRIES):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise UsageError(f"no free port on 127.0.0.1: {_TRIES} from {_NO_CLIENTS[0]} to {_NO_CLIENTS[-1]} were tried")
 
 
 class Launched:
@@ -184,7 +192,9 @@ async def accepts_connections(url: str, *, timeout_s: float = 5.0) -> bool:
             _, writer = await asyncio.open_connection(parts.hostname, port)
     except (OSError, TimeoutError):
         return False
+    # where nobody listens, the system may connect a socket with itself: if it happens to give it the very port
+    others: bool = writer.get_extra_info("sockname") != writer.get_extra_info("peername")
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
-    return True
+    return others

@@ -1,7 +1,10 @@
 """Starting and stopping a target's process."""
 
+import asyncio
+import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -74,6 +77,27 @@ async def test_a_command_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="cannot run '/no/such/program'"):
         await target.__aenter__()
+
+
+async def test_a_socket_that_is_connected_with_itself_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    port, connected = free_port(), []
+    knock = asyncio.open_connection
+
+    async def knock_from_there(host: str, port: int) -> Any:
+        streams = await knock(host, port, local_addr=(host, port))
+        connected.append(port)
+        return streams
+
+    monkeypatch.setattr(asyncio, "open_connection", knock_from_there)
+    assert not await accepts_connections(f"ws://127.0.0.1:{port}/")
+    assert connected == [port]
+
+
+def test_a_free_port_is_none_that_a_client_may_get() -> None:
+    with socket.socket() as client:
+        client.bind(("127.0.0.1", 0))
+        given = client.getsockname()[1]
+    assert all(port < 32_768 <= given for port in {free_port() for _ in range(100)})
 
 
 async def test_accepts_connections_tells_a_server_from_none(tmp_path: Path) -> None:
