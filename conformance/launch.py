@@ -26,7 +26,7 @@ _NO_CLIENTS = range(10_000, 32_000)
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody uses, and that no system gives to a client.
+    """Return a port of the loopback interface that nobody uses, and that systems by default give to no client.
 
     A client that has the very port at which it knocks is connected with itself. Raises `UsageError` where none is free.
     """

@@ -186,6 +186,11 @@ class Story(msgspec.Struct, eq=False):
         """Whether events are missing that may have passed while no connection of the kit's was there to see them."""
         return not self.missing.isdisjoint(self.excused)
 
+    @property
+    def strayed(self) -> bool:
+        """Whether some of it came to another user."""
+        return len({stream.user for stream in self.streams.values()}) > 1
+
     def forget_details(self) -> None:
         """Drop everything that only a run still being told needs."""
         self.settled = True
@@ -254,11 +259,9 @@ class Recalled(Sighting, eq=False):
         return event
 
 
-def recalled(seen: Sighting, story: Story | None = None) -> Recalled:
-    """Return a sighting of what went by the book without its event; as one of another run, where that is given."""
-    if story is None and isinstance(seen, Recalled):
-        return seen
-    return Recalled(seen.line, seen.op, UNREAD, seen.connection, story or seen.story, seen.stream)
+def recalled(seen: Sighting, story: Story) -> Recalled:
+    """Return a sighting of what went by the book without its event, as one of this run."""
+    return Recalled(seen.line, seen.op, UNREAD, seen.connection, story, seen.stream)
 
 
 _NONE = Story(0, None, None, None, None, 0)

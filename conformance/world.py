@@ -316,14 +316,11 @@ class World:
         """Enter the terminal event of a run."""
         sighting.stream.ended = True
         story.terminal = sighting
-        if not self.obeys_script:
-            self._perhaps_obeyed(story, sighting.event)
-        self._runs.end(story)
-
-    def _perhaps_obeyed(self, story: Story, event: RunEvent) -> None:
-        if event.kind is Kind.COMPLETED:
-            told = script.answer(story.script) if story.script else ""
+        if not self.obeys_script and story.script:
+            event = sighting.event
+            told = script.answer(story.script) if event.kind is Kind.COMPLETED else ""
             self.obeys_script = bool(told) and told in (event.payload.final_response or "")
+        self._runs.end(story)
 
 
 def _tool_started(story: Story, sighting: Sighting) -> None:

@@ -264,7 +264,7 @@ def test_a_recorded_history_with_things_wrong(seed: int, recorded: bytes) -> Non
 def test_a_new_event_of_a_run_that_is_long_over(kind: str, violated: set[str]) -> None:
     """Of such a run little is kept: what is compared and shown of it is read again."""
     lines = generated(2_400, lengths=(12,))
-    first = {kind: line for line in reversed(lines) for kind in [_type(line)]}
+    first = {_type(line): line for line in reversed(lines)}
     told = msgspec.json.decode(first[kind])
     late = told["frame"] | {"event_id": "late", "seq": 100}
     if "tool_name" in late["payload"]:

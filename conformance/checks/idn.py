@@ -359,7 +359,8 @@ class Uniqueness(Check):
         self._runs.add_all([(run.run_id, run.story.number) for run in told.accepted if run.story is not None])
         self._told.sort()
         self.exercised["IDN-09"] += len(self._told)
-        self._calls.add_all([(key, recalled(told.sightings[at])) for _, key, at in self._told])
+        calls = [(key, told.sightings[at]) for _, key, at in self._told]
+        self._calls.add_all([(key, recalled(seen, seen.story)) for key, seen in calls])
 
     def finish(self) -> None:
         """Every event id was looked at."""

@@ -200,8 +200,7 @@ class Replays(Unconcerned):
         stream, connection = seen.stream, seen.connection
         if stream.resumed:
             self.exercised["DLV-05"] += 1
-        strayed = len({told.user for told in seen.story.streams.values()}) > 1
-        if connection.was_paused and not strayed:  # what others got instead is no matter of reading
+        if connection.was_paused and not seen.story.strayed:  # what others got instead is no matter of reading
             self.exercised["DLV-06"] += 1
             if stream.missing or (seen.event.seq or 0) > stream.high + 1:
                 self._gap(connection, stream, seen)

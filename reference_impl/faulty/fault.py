@@ -12,9 +12,9 @@ class Fault(Variant):
 
     `sentence` says what the engine does wrong, `stands_for` how real engines come to do it. `breaks` holds the ids of
     exactly those requirements of the catalogue that it violates, but for those that it violates `perhaps`: where timing
-    brings that out. `variants` are the defective parts. `outside` tells
-    that it is a defect only where model and tools run elsewhere, and that only they can tell; `rare` that it shows only
-    where several things happen at the same time, which no scenario makes sure of.
+    brings that out. `variants` are the defective parts. `outside` tells that it is a defect only where model and tools
+    run elsewhere, and that only they can tell; `rare` that it shows only where several things happen at the same time,
+    which no scenario makes sure of.
     """
 
     kind = "fault"
@@ -45,8 +45,8 @@ def fault(
 ) -> Callable[[type], Fault]:
     """Make a fault of the decorated class, which is a subclass of one of the engine's parts.
 
-    `with_parts` are further variants, where the defect needs more than one; `outside`, `rare` and `perhaps` are
-    the fault's.
+    `with_parts` are further variants, where the defect needs more than one; `outside`, `rare` and `perhaps` are the
+    fault's.
     """
 
     def make(variant: type) -> Fault:
